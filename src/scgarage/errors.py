@@ -1,0 +1,23 @@
+"""The errors that users meet: each says what was found, what was expected and what to do."""
+
+__all__ = ["InputError", "MissingExtraError", "OutputExistsError", "SamplingError", "ScgarageError"]
+
+
+class ScgarageError(Exception):
+    """Base of every error that scgarage raises on purpose; the command line shows it without a traceback."""
+
+
+class InputError(ScgarageError, ValueError):
+    """The data or an argument cannot be used as it is."""
+
+
+class OutputExistsError(ScgarageError, FileExistsError):
+    """An output path exists and overwriting it was not asked for."""
+
+
+class SamplingError(ScgarageError, RuntimeError):
+    """A fitted model cannot produce the cells that were asked for."""
+
+
+class MissingExtraError(ScgarageError, ImportError):
+    """An optional dependency is needed and not installed."""
