@@ -1,6 +1,13 @@
 """The errors that users meet: each says what was found, what was expected and what to do."""
 
-__all__ = ["InputError", "MissingExtraError", "OutputExistsError", "SamplingError", "ScgarageError"]
+__all__ = [
+    "InputError",
+    "MissingExtraError",
+    "OutputExistsError",
+    "SamplingError",
+    "ScgarageError",
+    "TrainingError",
+]
 
 
 class ScgarageError(Exception):
@@ -17,6 +24,10 @@ class OutputExistsError(ScgarageError, FileExistsError):
 
 class SamplingError(ScgarageError, RuntimeError):
     """A fitted model cannot produce the cells that were asked for."""
+
+
+class TrainingError(ScgarageError, RuntimeError):
+    """A training went wrong, for example because a loss is not finite."""
 
 
 class MissingExtraError(ScgarageError, ImportError):

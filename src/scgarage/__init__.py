@@ -1,0 +1,1 @@
+"""Synthetic single-cell RNA-seq data in which rare cell types survive."""

@@ -1,0 +1,194 @@
+"""Coverage, precision and recall: whether synthetic and real cells lie in each other's neighbourhoods."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import pairwise_distances_argmin, pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+
+from scgarage.metrics.checks import Points, check_mask, check_points
+from scgarage.metrics.metric import Metric
+
+
+def nearest_distance(cells: Points, others: Points) -> Points:
+    """Return the Euclidean distance from each cell to the nearest of the others.
+
+    Parameters
+    ----------
+    cells
+        Coordinates, (n_cells, n_dims).
+    others
+        Coordinates, (n_others, n_dims).
+
+    Returns
+    -------
+    numpy.ndarray
+        Distances, (n_cells,), float64; exactly 0 for identical cells.
+    """
+    nearest = pairwise_distances_argmin(cells, others)
+    # Measured again: the search expands the square, which leaves rounding where equal cells must give 0.
+    return np.asarray(np.linalg.norm(cells - others[nearest], axis=1), dtype=np.float64)
+
+
+def _ball_radii(cells: Points, k: int) -> Points:
+    """Return the distance from each cell to its k-th nearest neighbour among the same cells, (n_cells,)."""
+    distances, _ = NearestNeighbors(n_neighbors=k).fit(cells).kneighbors()
+    return np.asarray(distances[:, -1], dtype=np.float64)
+
+
+def _share_inside(cells: Points, centres: Points, radii: Points) -> float:
+    """Return the share of cells that lie in at least one of the balls."""
+    chunks = pairwise_distances_chunked(
+        cells, centres, reduce_func=lambda distances, _: (distances <= radii).any(axis=1)
+    )
+    return float(np.concatenate(list(chunks)).mean())
+
+
+def coverage(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5, mask: ArrayLike | None = None) -> float:
+    r"""Return the share of real cells with a synthetic cell in their neighbourhood.
+
+    .. math:: \frac{1}{n} \sum_{i=1}^{n} 1[\min_j \lVert x_i - y_j \rVert \le r_i]
+
+    where :math:`r_i` is the distance from real cell :math:`x_i` to its k-th nearest neighbour among all real
+    cells and :math:`y_j` are the synthetic cells.
+
+    Parameters
+    ----------
+    real
+        Coordinates of real cells, (n_real, n_dims).
+    synthetic
+        Coordinates of synthetic cells, (n_synthetic, n_dims).
+    k
+        Neighbours that set the size of a neighbourhood.
+    mask
+        Real cells to average over, (n_real,), bool; all by default. The radii always come from all of them.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 is ideal. It grows with the number of synthetic cells.
+
+    Raises
+    ------
+    InputError
+        If there are no more than ``k`` real cells, the arrays cannot be compared or the mask picks no cell.
+
+    References
+    ----------
+    Naeem et al., Reliable fidelity and diversity metrics for generative models, 2020, arXiv:2002.09797.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cells = np.random.default_rng(0).normal(size=(50, 3))
+    >>> coverage(cells, cells), coverage(cells, cells[:1] + 100)
+    (1.0, 0.0)
+    """
+    real, synthetic = check_points(real=real, synthetic=synthetic)
+    (real,) = check_points(k + 1, real=real)
+    covered = nearest_distance(real, synthetic) <= _ball_radii(real, k)
+    return float(covered[check_mask(mask, len(real))].mean())
+
+
+def precision(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5) -> float:
+    """Return the share of synthetic cells inside the neighbourhood of at least one real cell.
+
+    Parameters
+    ----------
+    real
+        Coordinates of real cells, (n_real, n_dims).
+    synthetic
+        Coordinates of synthetic cells, (n_synthetic, n_dims).
+    k
+        Neighbours that set the size of a neighbourhood.
+
+    Returns
+    -------
+    float
+        In [0, 1]; the higher, the fewer synthetic cells where no real cells are.
+
+    Raises
+    ------
+    InputError
+        If there are no more than ``k`` real cells or the arrays cannot be compared.
+
+    References
+    ----------
+    Kynkäänniemi et al., Improved precision and recall metric for assessing generative models, 2019,
+    arXiv:1904.06991.
+    """
+    real, synthetic = check_points(real=real, synthetic=synthetic)
+    (real,) = check_points(k + 1, real=real)
+    return _share_inside(synthetic, real, _ball_radii(real, k))
+
+
+def recall(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5) -> float:
+    """Return the share of real cells inside the neighbourhood of at least one synthetic cell.
+
+    Widely scattered synthetic cells have wide neighbourhoods, so noise can score high: read it together with
+    :func:`precision` and :func:`coverage`.
+
+    Parameters
+    ----------
+    real
+        Coordinates of real cells, (n_real, n_dims).
+    synthetic
+        Coordinates of synthetic cells, (n_synthetic, n_dims).
+    k
+        Neighbours that set the size of a neighbourhood.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        If there are no more than ``k`` synthetic cells or the arrays cannot be compared.
+
+    References
+    ----------
+    Kynkäänniemi et al., Improved precision and recall metric for assessing generative models, 2019,
+    arXiv:1904.06991.
+    """
+    real, synthetic = check_points(real=real, synthetic=synthetic)
+    (synthetic,) = check_points(k + 1, synthetic=synthetic)
+    return _share_inside(real, synthetic, _ball_radii(synthetic, k))
+
+
+_KYNKAANNIEMI = "Kynkäänniemi et al. 2019, arXiv:1904.06991"
+
+COVERAGE = Metric(
+    function=coverage,
+    title="Coverage of real cells (k = 5)",
+    space="pca",
+    better="higher",
+    range=(0.0, 1.0),
+    null="poisson",
+    groups="rare",
+    reference="Naeem et al. 2020, arXiv:2002.09797",
+    cost="n^2 time",
+    min_cells=5,
+)
+
+PRECISION = Metric(
+    function=precision,
+    title="Precision (k = 5)",
+    space="pca",
+    better="higher",
+    range=(0.0, 1.0),
+    null="poisson",
+    reference=_KYNKAANNIEMI,
+    cost="n^2 time",
+)
+
+RECALL = Metric(
+    function=recall,
+    title="Recall (k = 5)",
+    space="pca",
+    better="higher",
+    range=(0.0, 1.0),
+    null="poisson",
+    reference=_KYNKAANNIEMI,
+    cost="n^2 time",
+)

@@ -1,0 +1,161 @@
+"""What a model learns from, in the one form that all models share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from scgarage.errors import InputError
+from scgarage.preprocess import (
+    expression_matrix,
+    library_size,
+    log1p_cp10k,
+    match_genes,
+    select_hvg,
+    validate_expression,
+    validate_labels,
+)
+from scgarage.schema import UNS_KEY, ValueKind
+
+__all__ = ["TrainingData", "prepare", "prepare_validation"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Validated training cells.
+
+    Attributes
+    ----------
+    values
+        What the user gave, counts or log-normalised, all genes, CSR ``(n_cells, n_all_genes)``.
+    log_expr
+        log1p CP10k of the modelled genes, CSR ``(n_cells, n_genes)``.
+    modelled
+        Mask of the modelled genes, shape ``(n_all_genes,)``.
+    labels
+        Number of the type of each cell, shape ``(n_cells,)``.
+    types
+        Names of the types, in the order of their numbers.
+    totals
+        Library sizes, shape ``(n_cells,)``; ``None`` unless ``value_kind`` is ``"counts"``.
+    value_kind
+        ``"counts"`` or ``"log-normalised"``.
+    labels_key
+        Column of ``obs`` the types came from.
+    var
+        Annotation of all genes.
+    split
+        Record of the split that the cells came from, if any.
+    """
+
+    values: sparse.csr_matrix
+    log_expr: sparse.csr_matrix
+    modelled: NDArray[np.bool_]
+    labels: NDArray[np.int64]
+    types: tuple[str, ...]
+    totals: NDArray[np.float64] | None
+    value_kind: ValueKind
+    labels_key: str
+    var: pd.DataFrame
+    split: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of training cells."""
+        return int(self.values.shape[0])
+
+    def label_names(self) -> NDArray[np.str_]:
+        """Return the type of each cell by name."""
+        return np.asarray(self.types)[self.labels]
+
+
+def prepare(adata: ad.AnnData, *, labels_key: str, layer: str | None, n_top_genes: int | None) -> TrainingData:
+    """Validate training cells and bring them into the models' form.
+
+    Raises
+    ------
+    InputError
+        For anything that a model cannot learn from: see :func:`scgarage.pp.validate_expression` and
+        :func:`scgarage.pp.validate_labels`.
+    """
+    value_kind = validate_expression(adata, layer)
+    validate_labels(adata, labels_key)
+    values = sparse.csr_matrix(expression_matrix(adata, layer))
+    log_expr = _log_expr(values, value_kind)
+    modelled = select_hvg(log_expr, n_top_genes)
+    categories = adata.obs[labels_key].astype(str).astype("category")
+    return TrainingData(
+        values=values,
+        log_expr=log_expr[:, np.flatnonzero(modelled)],
+        modelled=modelled,
+        labels=categories.cat.codes.to_numpy(dtype=np.int64, copy=True),
+        types=tuple(categories.cat.categories),
+        totals=library_size(values) if value_kind == "counts" else None,
+        value_kind=value_kind,
+        labels_key=labels_key,
+        var=adata.var.copy(),
+        split=dict(adata.uns.get(UNS_KEY, {}).get("split", {})),
+    )
+
+
+def prepare_validation(adata: ad.AnnData, data: TrainingData, *, layer: str | None) -> sparse.csr_matrix:
+    """Return log1p CP10k of validation cells on the modelled genes, CSR ``(n_cells, n_genes)``.
+
+    Raises
+    ------
+    InputError
+        When the genes or the kind of values differ from the training cells'.
+    """
+    adata = match_genes(adata, data.var.index, what="the validation cells")
+    value_kind = validate_expression(adata, layer)
+    if value_kind != data.value_kind:
+        msg = f"training cells hold {data.value_kind} and validation cells {value_kind} values; use the same for both"
+        raise InputError(msg)
+    values = sparse.csr_matrix(expression_matrix(adata, layer))
+    return _log_expr(values, value_kind)[:, np.flatnonzero(data.modelled)]
+
+
+def hold_out(
+    adata: ad.AnnData, labels_key: str, fraction: float, *, random_state: int, smallest: int = 20
+) -> tuple[ad.AnnData, ad.AnnData | None]:
+    """Take a stratified share of the cells for validation, none of types with fewer than ``smallest`` cells.
+
+    Returns the remaining cells and the validation cells, ``None`` when there would be fewer than ten.
+    """
+    if not 0 <= fraction < 1:
+        msg = f"validation= as a share of the cells must lie in [0, 1); found {fraction}"
+        raise InputError(msg)
+    rng = np.random.default_rng(random_state)
+    labels = adata.obs[labels_key].astype(str).to_numpy()
+    held: list[NDArray[np.int64]] = []
+    for label in np.unique(labels):
+        cells = np.flatnonzero(labels == label)
+        if len(cells) >= smallest:
+            held.append(rng.permutation(cells)[: round(fraction * len(cells))])
+    chosen = np.concatenate(held) if held else np.empty(0, dtype=np.int64)
+    if len(chosen) < 10:
+        return adata, None
+    mask = np.zeros(adata.n_obs, dtype=bool)
+    mask[chosen] = True
+    return adata[~mask], adata[mask]
+
+
+def _log_expr(values: sparse.csr_matrix, value_kind: ValueKind) -> sparse.csr_matrix:
+    return log1p_cp10k(values) if value_kind == "counts" else values.astype(np.float32)
+
+
+def type_counts(data: TrainingData) -> dict[str, int]:
+    """Return the number of training cells of each type."""
+    return dict(zip(data.types, np.bincount(data.labels, minlength=len(data.types)).tolist(), strict=True))
+
+
+def check_var_names(found: Sequence[str], expected: Sequence[str]) -> None:
+    """Raise unless two lists of genes are the same in the same order."""
+    if list(found) != list(expected):
+        msg = f"the files' genes differ: {len(found)} found, {len(expected)} expected, or another order"
+        raise InputError(msg)

@@ -1,0 +1,151 @@
+"""Real and synthetic cells in one UMAP."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from scgarage.errors import InputError
+from scgarage.plotting.palette import FAINT, SOURCE_COLOURS, type_colours
+from scgarage.plotting.style import new_figure, styled
+from scgarage.schema import REAL, SYNTHETIC, UNSURE
+
+__all__ = ["embedding"]
+
+COLUMNS = ("umap1", "umap2", "source")
+
+
+@styled
+def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_state: int = 0) -> Figure:
+    """Draw a joint embedding: once by source, and once by cell type for the real and for the synthetic cells.
+
+    All panels share their axes. In the first the cells are drawn in random order, so neither source hides the other; in
+    the others the cells of the other source stand behind in grey. Types are numbered by their number of real cells.
+
+    Parameters
+    ----------
+    coordinates
+        Columns ``umap1``, ``umap2``, ``source`` (``"real"`` or ``"synthetic"``) and, for the panels by type,
+        ``cell_type`` (missing values for cells without a label), as :func:`joint_embedding` returns them.
+    rare
+        Types to mark as rare in the legend.
+    random_state
+        Seed of the drawing order.
+
+    Raises
+    ------
+    InputError
+        When a column is missing or there is no cell.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> cells = pd.DataFrame({"umap1": [0, 1], "umap2": [0, 1], "source": ["real", "synthetic"]})
+    >>> len(embedding(cells).axes)
+    1
+    """
+    missing = [column for column in COLUMNS if column not in coordinates]
+    if missing or coordinates.empty:
+        msg = f"coordinates needs the columns {', '.join(COLUMNS)} and at least one cell; missing: {missing or 'cells'}"
+        raise InputError(msg)
+    types = _types_by_abundance(coordinates)
+    labelled = [name for name in (REAL, SYNTHETIC) if types and _labelled(coordinates, name).any()]
+    n_panels = 1 + len(labelled)
+    legend_rows = -(-len(types) // _legend_columns(types)) if types else 1
+    figure = new_figure(3.45 + 0.2 * legend_rows, width=9.4 if n_panels > 1 else 5.0)
+    axes = figure.subplots(1, n_panels, sharex=True, sharey=True, squeeze=False)[0]
+    size = float(np.clip(9_000 / len(coordinates), 3, 22))
+    _draw_sources(axes[0], coordinates, size, random_state)
+    for ax, source in zip(axes[1:], labelled, strict=True):
+        _draw_types(ax, coordinates, source, types, size)
+    for ax in axes:
+        ax.set(xticks=[], yticks=[], xlabel="UMAP 1", box_aspect=1)
+    axes[0].set_ylabel("UMAP 2")
+    _draw_legend(figure, types, rare)
+    return figure
+
+
+def _types_by_abundance(coordinates: pd.DataFrame) -> list[str]:
+    if "cell_type" not in coordinates:
+        return []
+    counts = coordinates.groupby(coordinates["cell_type"].astype("string"))["source"].agg(
+        real=lambda source: (source == REAL).sum(), total="size"
+    )
+    names = [str(name) for name in counts.sort_values(["real", "total"], ascending=False, kind="stable").index]
+    return [name for name in names if name != UNSURE] + [name for name in names if name == UNSURE]
+
+
+def _labelled(coordinates: pd.DataFrame, source: str) -> NDArray[np.bool_]:
+    return np.asarray((coordinates["source"] == source) & coordinates["cell_type"].notna(), dtype=bool)
+
+
+def _draw_sources(ax: Axes, coordinates: pd.DataFrame, size: float, random_state: int) -> None:
+    shuffled = coordinates.sample(frac=1, random_state=random_state)
+    ax.scatter(
+        shuffled["umap1"],
+        shuffled["umap2"],
+        c=[SOURCE_COLOURS[source] for source in shuffled["source"]],
+        s=size,
+        alpha=0.65,
+        linewidths=0,
+        rasterized=True,
+    )
+    ax.set_title("Real and synthetic")
+    handles = []
+    for source in (REAL, SYNTHETIC):
+        label = f"{source} ({(coordinates['source'] == source).sum():,})"
+        handles.append(Line2D([], [], marker="o", linestyle="", color=SOURCE_COLOURS[source], label=label))
+    # Below the panel, where no cell can be.
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncol=2, handletextpad=0.1, columnspacing=1)
+
+
+def _draw_types(ax: Axes, coordinates: pd.DataFrame, source: str, types: Sequence[str], size: float) -> None:
+    colours = type_colours(types)
+    shown = coordinates["source"] == source
+    others = coordinates[~shown]
+    ax.scatter(others["umap1"], others["umap2"], c="#E3E3E3", s=size, linewidths=0, rasterized=True)
+    cells = coordinates[shown]
+    names = cells["cell_type"].astype("string")
+    ax.scatter(
+        cells["umap1"],
+        cells["umap2"],
+        c=[colours.get(name, FAINT) if isinstance(name, str) else FAINT for name in names],
+        s=size,
+        alpha=0.8,
+        linewidths=0,
+        rasterized=True,
+    )
+    ax.set_title(f"{source.capitalize()} by cell type")
+    for number, name in enumerate(types, start=1):
+        points = cells.loc[np.asarray(names == name, dtype=bool), ["umap1", "umap2"]].to_numpy()
+        if len(points) and name != UNSURE:
+            _draw_number(ax, points, number)
+
+
+def _draw_number(ax: Axes, points: NDArray[np.floating], number: int) -> None:
+    # The cell nearest to the median: the median itself may lie between two halves of a type.
+    centre = points[np.square(points - np.median(points, axis=0)).sum(axis=1).argmin()]
+    halo = [withStroke(linewidth=2.2, foreground="white")]
+    ax.text(*centre, str(number), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo)
+
+
+def _legend_columns(types: Sequence[str]) -> int:
+    longest = max(len(name) for name in types) + len("00  (rare)")
+    return max(1, min(len(types), 115 // (longest + 4)))
+
+
+def _draw_legend(figure: Figure, types: Sequence[str], rare: Collection[str]) -> None:
+    if not types:
+        return
+    handles = []
+    for number, (name, colour) in enumerate(type_colours(types).items(), start=1):
+        label = name if name == UNSURE else f"{number}  {name}{' (rare)' if name in rare else ''}"
+        # A leading underscore or a dollar sign has a meaning to matplotlib that a type's name has not.
+        label = label.replace("$", r"\$")
+        handles.append(Line2D([], [], marker="o", linestyle="", color=colour, label=label.lstrip("_") or label))
+    figure.legend(handles=handles, loc="outside lower center", ncol=_legend_columns(types), handletextpad=0.1)

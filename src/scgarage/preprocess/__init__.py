@@ -1,0 +1,33 @@
+"""Preprocessing: counts recovered, cells split, values normalised, genes selected, components fitted (``sg.pp``)."""
+
+from scgarage.preprocess.genes import select_hvg
+from scgarage.preprocess.normalise import counts_from_log_expr, library_size, log1p_cp10k
+from scgarage.preprocess.pca import Components
+from scgarage.preprocess.recover import recover_counts
+from scgarage.preprocess.scale import MaxScaler
+from scgarage.preprocess.split import Split, split, split_by_column
+from scgarage.preprocess.validate import (
+    expression_matrix,
+    match_genes,
+    validate_expression,
+    validate_labels,
+    value_kind,
+)
+
+__all__ = [
+    "Components",
+    "MaxScaler",
+    "Split",
+    "counts_from_log_expr",
+    "expression_matrix",
+    "library_size",
+    "log1p_cp10k",
+    "match_genes",
+    "recover_counts",
+    "select_hvg",
+    "split",
+    "split_by_column",
+    "validate_expression",
+    "validate_labels",
+    "value_kind",
+]

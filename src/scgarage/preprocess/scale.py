@@ -1,0 +1,51 @@
+"""Scaling of genes to [0, 1] by their maximum in the training cells, with its inverse."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from scgarage.errors import InputError
+
+__all__ = ["MaxScaler"]
+
+
+@dataclass(frozen=True)
+class MaxScaler:
+    """Divide each gene by its maximum; zeros stay zeros, so sparse matrices stay sparse.
+
+    Attributes
+    ----------
+    maximum
+        Largest training value of each gene, shape ``(n_genes,)``; 1 for genes without any expression.
+    """
+
+    maximum: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> Self:
+        """Read the maxima off training cells, shape ``(n_cells, n_genes)``, values >= 0.
+
+        Raises
+        ------
+        InputError
+            When a value is below zero: scaling by the maximum would not end in [0, 1].
+        """
+        if log_expr.min() < 0:
+            msg = f"values below zero (minimum {log_expr.min():.3g}) cannot be scaled to [0, 1] by their maximum"
+            raise InputError(msg)
+        top = log_expr.max(axis=0)
+        maximum = np.asarray(top.todense() if sparse.issparse(top) else top, dtype=np.float32).ravel()
+        return cls(np.where(maximum > 0, maximum, np.float32(1.0)))
+
+    def transform(self, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> sparse.csr_matrix | NDArray[np.float32]:
+        """Scale; values of cells outside the training data may exceed 1. A sparse matrix gives a CSR matrix."""
+        if sparse.issparse(log_expr):
+            return sparse.csr_matrix(log_expr.multiply(1.0 / self.maximum), dtype=np.float32)
+        return np.asarray(log_expr / self.maximum, dtype=np.float32)
+
+    def inverse_transform(self, scaled: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Undo :meth:`transform` for an array of shape ``(n_cells, n_genes)``."""
+        return np.asarray(scaled * self.maximum, dtype=np.float32)

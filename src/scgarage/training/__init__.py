@@ -1,0 +1,21 @@
+"""Training: batches, phases, the loop, checkpoints, history."""
+
+from scgarage.training.batches import Batch, Batches
+from scgarage.training.history import History
+from scgarage.training.loop import TrainResult, TrainSettings, train
+from scgarage.training.phase import Losses, Phase
+from scgarage.training.progress import progress_bar
+from scgarage.training.randomness import seeded
+
+__all__ = [
+    "Batch",
+    "Batches",
+    "History",
+    "Losses",
+    "Phase",
+    "TrainResult",
+    "TrainSettings",
+    "progress_bar",
+    "seeded",
+    "train",
+]
