@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from scgarage.errors import InputError
 from scgarage.plotting.palette import FAINT, SOURCE_COLOURS, type_colours
-from scgarage.plotting.style import new_figure, styled
+from scgarage.plotting.style import FIGURE_WIDTH, new_figure, plain, styled
 from scgarage.schema import REAL, SYNTHETIC, UNSURE
 
 __all__ = ["embedding"]
 
 COLUMNS = ("umap1", "umap2", "source")
+FEW_CELLS = 30
 
 
 @styled
@@ -56,15 +57,16 @@ def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_s
     types = _types_by_abundance(coordinates)
     labelled = [name for name in (REAL, SYNTHETIC) if types and _labelled(coordinates, name).any()]
     n_panels = 1 + len(labelled)
+    # Panels are about square; an exact aspect would make matplotlib cut off the titles.
     legend_rows = -(-len(types) // _legend_columns(types)) if types else 1
-    figure = new_figure(3.45 + 0.2 * legend_rows, width=9.4 if n_panels > 1 else 5.0)
+    figure = new_figure(3.75 + 0.21 * legend_rows, width=FIGURE_WIDTH if n_panels > 1 else 4.6)
     axes = figure.subplots(1, n_panels, sharex=True, sharey=True, squeeze=False)[0]
     size = float(np.clip(9_000 / len(coordinates), 3, 22))
     _draw_sources(axes[0], coordinates, size, random_state)
     for ax, source in zip(axes[1:], labelled, strict=True):
         _draw_types(ax, coordinates, source, types, size)
     for ax in axes:
-        ax.set(xticks=[], yticks=[], xlabel="UMAP 1", box_aspect=1)
+        ax.set(xticks=[], yticks=[], xlabel="UMAP 1")
     axes[0].set_ylabel("UMAP 2")
     _draw_legend(figure, types, rare)
     return figure
@@ -124,14 +126,19 @@ def _draw_types(ax: Axes, coordinates: pd.DataFrame, source: str, types: Sequenc
     for number, name in enumerate(types, start=1):
         points = cells.loc[np.asarray(names == name, dtype=bool), ["umap1", "umap2"]].to_numpy()
         if len(points) and name != UNSURE:
-            _draw_number(ax, points, number)
+            few = len(points) < FEW_CELLS
+            if few:  # once more on top, larger, so that the others do not bury them
+                ax.scatter(*points.T, color=colours[name], s=2 * size, edgecolor="white", linewidth=0.4, rasterized=True)
+            _draw_number(ax, points, number, beside=few)
 
 
-def _draw_number(ax: Axes, points: NDArray[np.floating], number: int) -> None:
+def _draw_number(ax: Axes, points: NDArray[np.floating], number: int, *, beside: bool) -> None:
     # The cell nearest to the median: the median itself may lie between two halves of a type.
     centre = points[np.square(points - np.median(points, axis=0)).sum(axis=1).argmin()]
-    halo = [withStroke(linewidth=2.2, foreground="white")]
-    ax.text(*centre, str(number), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo)
+    ax.annotate(
+        str(number), centre, xytext=(9, 7) if beside else (0, 0), textcoords="offset points", ha="center", va="center",
+        fontsize=9, fontweight="bold", path_effects=[withStroke(linewidth=2.2, foreground="white")],
+    )  # fmt: skip
 
 
 def _legend_columns(types: Sequence[str]) -> int:
@@ -145,7 +152,5 @@ def _draw_legend(figure: Figure, types: Sequence[str], rare: Collection[str]) ->
     handles = []
     for number, (name, colour) in enumerate(type_colours(types).items(), start=1):
         label = name if name == UNSURE else f"{number}  {name}{' (rare)' if name in rare else ''}"
-        # A leading underscore or a dollar sign has a meaning to matplotlib that a type's name has not.
-        label = label.replace("$", r"\$")
-        handles.append(Line2D([], [], marker="o", linestyle="", color=colour, label=label.lstrip("_") or label))
+        handles.append(Line2D([], [], marker="o", linestyle="", color=colour, label=plain(label)))
     figure.legend(handles=handles, loc="outside lower center", ncol=_legend_columns(types), handletextpad=0.1)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from scgarage.plotting.palette import INK
 
-__all__ = ["FIGURE_WIDTH", "STYLE", "new_figure", "own_axes", "styled"]
+__all__ = ["FIGURE_WIDTH", "STYLE", "new_figure", "own_axes", "plain", "styled"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,3 +63,8 @@ def new_figure(height: float, *, width: float = FIGURE_WIDTH) -> Figure:
 def own_axes(ax: Axes | None, height: float, *, width: float = FIGURE_WIDTH) -> Axes:
     """Return ``ax``, or the only axes of a new figure."""
     return new_figure(height, width=width).subplots() if ax is None else ax
+
+
+def plain(text: str) -> str:
+    """Keep matplotlib from reading mathematics between two dollar signs in a name."""
+    return text.replace("$", r"\$")

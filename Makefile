@@ -1,0 +1,59 @@
+# Two commands do everything from nothing but Python >= 3.11 and pip:
+#   make demo     synthetic cells from real data, judged, in demo/report.html
+#   make test     the test suite
+# A second run reuses the environment.
+
+PYTHON ?= python3
+VENV   ?= .venv
+OUT    ?= demo
+DATA   ?=
+LABELS ?= cell_type
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip
+
+.PHONY: demo test test-slow lint format types layers clean help
+
+help:
+	@sed -n '1,4s/^# //p' Makefile
+
+# torch goes first and pinned: a range would let pip replace a CPU build with several GB of CUDA packages.
+$(VENV)/.torch: constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit('scgarage needs Python 3.11 or newer, found %d.%d; set PYTHON=path' % sys.version_info[:2] if sys.version_info < (3, 11) else 0)"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade pip
+	$(PIP) install --quiet "$$(grep '^torch==' constraints.txt)"
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.torch pyproject.toml
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+demo: $(VENV)/.run
+	$(BIN)/scgarage demo $(if $(DATA),--data "$(DATA)" --labels-key "$(LABELS)") --out "$(OUT)" --overwrite
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+layers: $(VENV)/.test
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

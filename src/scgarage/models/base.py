@@ -1,0 +1,344 @@
+"""What every generative model offers: fit, sample, save, load, history."""
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import nn
+
+from scgarage.errors import InputError
+from scgarage.models import persistence
+from scgarage.models.data import TrainingData, hold_out, prepare, prepare_validation, type_counts
+from scgarage.models.provenance import annotate, history_columns
+from scgarage.models.spec import SampleSpec, parse_spec
+from scgarage.training import Phase, TrainResult, TrainSettings, seeded
+
+__all__ = ["Drawn", "FitOptions", "GenerativeModel"]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a fit runs on a machine; nothing here changes what is learned.
+
+    Attributes
+    ----------
+    checkpoint, resume
+        Folder of the running state, and whether to go on from it.
+    progress
+        Progress bar on, off, or on a terminal only (``None``).
+    accelerator, devices
+        Passed to Lightning Fabric.
+    """
+
+    checkpoint: Path | None = None
+    resume: bool = False
+    progress: bool | None = None
+    accelerator: str = "auto"
+    devices: int = 1
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Cells drawn from a model.
+
+    Attributes
+    ----------
+    values
+        Counts or log-normalised values of all genes, CSR ``(n_cells, n_all_genes)``.
+    labels
+        Type of each cell, shape ``(n_cells,)``, strings.
+    probability
+        Probability of the label where a classifier gave it, else ``None``.
+    """
+
+    values: sparse.csr_matrix
+    labels: NDArray[np.str_]
+    probability: NDArray[np.float64] | None = None
+
+
+class GenerativeModel(ABC):
+    """Base of all models.
+
+    A subclass names itself, brings a frozen dataclass ``Config`` and writes :meth:`build`, :meth:`learn`, :meth:`skeleton` and
+    :meth:`draw`.
+
+    Parameters
+    ----------
+    config
+        Settings; the defaults of ``Config`` when left out.
+    **settings
+        Single settings, in place of those of ``config``.
+
+    Raises
+    ------
+    InputError
+        For a setting that the model does not have.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Any]]
+    parts_types: ClassVar[Mapping[str, type[Any]]] = {}
+
+    def __init__(self, config: Any = None, **settings: Any) -> None:
+        known = [field.name for field in fields(self.Config)]
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            msg = f"{self.name} has no setting {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
+            raise InputError(msg)
+        self.config = replace(config or self.Config(), **settings)
+        self.networks = nn.ModuleDict()
+        self.parts: dict[str, Any] = {}
+        self.sizes: dict[str, int] = {}
+        self.about: dict[str, Any] = {}
+        self.history = pd.DataFrame({"step": []})
+
+    # ------------------------------------------------------------------ what a subclass writes
+    @abstractmethod
+    def build(self, data: TrainingData, options: FitOptions) -> None:
+        """Fill ``parts``, ``sizes`` and ``networks`` from training cells."""
+
+    @abstractmethod
+    def skeleton(self) -> nn.ModuleDict:
+        """Return untrained networks of the shapes in ``sizes``."""
+
+    @abstractmethod
+    def phases(self) -> list[Phase]:
+        """Return what happens in one training iteration; empty for a model without networks."""
+
+    @abstractmethod
+    def learn(self, data: TrainingData, validation: sparse.csr_matrix | None, options: FitOptions) -> TrainResult | None:
+        """Train the networks; return ``None`` when there is nothing to train."""
+
+    @abstractmethod
+    def draw(self, wanted: int | dict[str, int], generator: torch.Generator, rng: np.random.Generator) -> Drawn:
+        """Draw cells."""
+
+    # ------------------------------------------------------------------ what users call
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the model has learned from cells."""
+        return bool(self.about)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Names of the cell types seen in training."""
+        return tuple(self.about.get("types", ()))
+
+    def fit(
+        self,
+        adata: ad.AnnData,
+        *,
+        labels_key: str | None = None,
+        layer: str | None = None,
+        batch_key: str | None = None,
+        validation: ad.AnnData | float | None = 0.1,
+        options: FitOptions | None = None,
+    ) -> Self:
+        """Learn from real cells.
+
+        Parameters
+        ----------
+        adata
+            Training cells, counts or log-normalised, ``(n_cells, n_genes)``; not changed. Give only the train part of a
+            split, or nothing can be judged afterwards.
+        labels_key
+            Column of ``obs`` with the cell types.
+        layer
+            Layer that holds the values; ``X`` by default.
+        batch_key
+            Column of ``obs`` with the batch, for models that can condition on it.
+        validation
+            Cells that decide when training stops, never learned from: an AnnData such as ``split.validation``, a share to
+            take from ``adata`` (types with fewer than 20 cells give none), or ``None`` to train to the end.
+        options
+            Checkpoints, progress bar, device.
+
+        Returns
+        -------
+        The model itself.
+
+        Raises
+        ------
+        InputError
+            For data or arguments that cannot be used.
+        TrainingError
+            When training diverges.
+        """
+        if labels_key is None:
+            columns = ", ".join(map(repr, adata.obs.select_dtypes(["category", "object"]).columns)) or "none"
+            msg = f"{self.name} needs cell types: pass labels_key=, one of the columns of adata.obs: {columns}"
+            raise InputError(msg)
+        if batch_key is not None:
+            msg = f"{self.name} cannot condition on a batch; leave batch_key out, or fit it to one batch at a time"
+            raise InputError(msg)
+        options = options or FitOptions()
+        start = time.perf_counter()
+        data = prepare(adata, labels_key=labels_key, layer=layer, n_top_genes=self.config.n_top_genes)
+        if isinstance(validation, float | int) and validation:
+            kept, held = hold_out(adata, labels_key, float(validation), random_state=self.config.random_state)
+            if held is not None:
+                data = prepare(kept, labels_key=labels_key, layer=layer, n_top_genes=self.config.n_top_genes)
+            validation = held
+        held_out = prepare_validation(validation, data, layer=layer) if isinstance(validation, ad.AnnData) else None
+        with seeded(self.config.random_state):
+            self.build(data, options)
+            result = self.learn(data, held_out, options)
+        self._describe(data, result, time.perf_counter() - start, n_validation=0 if held_out is None else held_out.shape[0])
+        return self
+
+    def sample(self, spec: SampleSpec, *, random_state: int = 0) -> ad.AnnData:
+        """Make synthetic cells.
+
+        Parameters
+        ----------
+        spec
+            A number of cells, in the proportions of types that the model gives; or a number for each type, such as
+            ``{"pDC": 500, "Mk": 500}``. Exactly that many cells come back.
+        random_state
+            Seed; the same seed gives the same bytes on the same device.
+
+        Returns
+        -------
+        Synthetic cells with the genes of the training data in their order. ``X`` holds whole counts (also
+        ``layers["counts"]``) when the model was fitted on counts, else log-normalised values. Writes ``obs[labels_key]``,
+        ``obs["<labels_key>_probability"]`` when the label comes from a classifier, ``obs["source"] = "synthetic"``,
+        ``var["scgarage_modelled"]`` and ``uns["scgarage"]``.
+
+        Raises
+        ------
+        InputError
+            When the model is not fitted, or the request names unknown types or odd numbers.
+        SamplingError
+            When the model cannot make the cells.
+        """
+        self._check_fitted()
+        wanted = parse_spec(spec, self.types)
+        generator = torch.Generator().manual_seed(random_state)
+        drawn = self.draw(wanted, generator, np.random.default_rng(random_state))
+        var = pd.DataFrame(self.about["var"], index=pd.Index(self.about["var_names"]))
+        var["scgarage_modelled"] = self._modelled()
+        cells = ad.AnnData(X=drawn.values, var=var)
+        return annotate(cells, drawn, self.about, self.types, random_state=random_state)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the model to a folder of safetensors and JSON files.
+
+        Raises
+        ------
+        OutputExistsError
+            When ``path`` exists and ``overwrite`` is not set.
+        """
+        self._check_fitted()
+        path = Path(path)
+        arrays = {"modelled": self._modelled()}
+        for name, part in self.parts.items():
+            arrays |= persistence.pack(part, name)
+        description = self.about | {"sizes": self.sizes}
+        persistence.write_model(path, description, arrays, self.networks.state_dict(), overwrite=overwrite)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model folder.
+
+        Raises
+        ------
+        InputError
+            When it is no model folder, is damaged, or holds another model; :func:`scgarage.load` finds the right class.
+        """
+        about, arrays, tensors = persistence.read_model(Path(path))
+        if about["model"] != cls.name:
+            msg = f"{path} holds the model {about['model']!r}, not {cls.name!r}; use scgarage.load(path)"
+            raise InputError(msg)
+        model = cls(config_from_values(cls.Config, about["parameters"]))
+        model.sizes = about.pop("sizes")
+        model.about = about
+        model._modelled_mask = arrays["modelled"]
+        model.parts = {
+            name: persistence.unpack(kind, arrays, name)
+            for name, kind in model.parts_for(about["value_kind"]).items()
+            if any(key.startswith(f"{name}/") for key in arrays)
+        }
+        model.history = pd.DataFrame(about["history"])
+        model.networks = model.skeleton()
+        model.networks.load_state_dict(tensors)
+        model.networks.eval()
+        return model
+
+    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:  # noqa: ARG002  (subclasses use it)
+        """Return the classes of the fitted parts by name."""
+        return self.parts_types
+
+    def train_settings(self, options: FitOptions, **settings: Any) -> TrainSettings:
+        """Return loop settings that carry ``options``."""
+        return TrainSettings(
+            progress=options.progress,
+            accelerator=options.accelerator,
+            devices=options.devices,
+            random_state=self.config.random_state,
+            description=self.name,
+            **settings,
+        )
+
+    def __repr__(self) -> str:
+        state = f"fitted on {self.about['n_train']} cells, {len(self.types)} types" if self.is_fitted else "not fitted"
+        return f"{type(self).__name__}({state})"
+
+    # ------------------------------------------------------------------ bookkeeping
+    def _check_fitted(self) -> None:
+        if not self.is_fitted:
+            msg = f"{self.name} is not fitted; call fit(adata, labels_key=...) first, or scgarage.load(path)"
+            raise InputError(msg)
+
+    def _modelled(self) -> NDArray[np.bool_]:
+        return self._modelled_mask
+
+    def _describe(self, data: TrainingData, result: TrainResult | None, seconds: float, *, n_validation: int) -> None:
+        self._modelled_mask = data.modelled
+        if result is not None:
+            self.history = pd.concat([self.history, result.history], ignore_index=True)
+        texts = data.var.select_dtypes(["object", "category"]).astype(str)
+        self.about = {
+            "model": self.name,
+            "version": version("scgarage"),
+            "parameters": json.loads(json.dumps(asdict(self.config))),
+            "labels_key": data.labels_key,
+            "value_kind": data.value_kind,
+            "types": list(data.types),
+            "type_counts": type_counts(data),
+            "n_train": data.n_cells,
+            "n_validation": n_validation,
+            "n_genes_modelled": int(data.modelled.sum()),
+            "var_names": data.var.index.astype(str).tolist(),
+            "var": {str(name): column.tolist() for name, column in texts.items()},
+            "split": data.split if isinstance(data.split, dict) else {},
+            "history": history_columns(self.history),
+            "fit_seconds": round(seconds, 2),
+            "versions": {name: version(name) for name in ("torch", "anndata", "scanpy", "numpy", "scikit-learn")},
+        } | self._training_summary(result)
+
+    def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
+        if result is None:
+            return {}
+        return {"n_iterations": result.n_iterations, "best_step": result.best_step, "stopped_early": result.stopped_early}
+
+
+def config_from_values(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    """Rebuild a config from JSON, where tuples have become lists."""
+    known = {field.name for field in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        msg = f"the model file has settings this version does not know: {', '.join(unknown)}"
+        raise InputError(msg)
+    return kind(**{name: tuple(v) if isinstance(v, Sequence) and not isinstance(v, str) else v for name, v in values.items()})

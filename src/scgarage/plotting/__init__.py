@@ -1,0 +1,27 @@
+"""Figures, one per file (``sg.pl``): data in, axes or a figure out; nothing is shown and pyplot is not touched."""
+
+from scgarage.plotting.composition import composition, type_counts
+from scgarage.plotting.embedding import embedding
+from scgarage.plotting.gene_moments import gene_moments, moments
+from scgarage.plotting.history import history
+from scgarage.plotting.joint_embedding import joint_embedding
+from scgarage.plotting.library_size import genes_detected, library_size
+from scgarage.plotting.palette import SOURCE_COLOURS, TYPE_COLOURS, type_colours
+from scgarage.plotting.scores import score_sd, scores
+
+__all__ = [
+    "SOURCE_COLOURS",
+    "TYPE_COLOURS",
+    "composition",
+    "embedding",
+    "gene_moments",
+    "genes_detected",
+    "history",
+    "joint_embedding",
+    "library_size",
+    "moments",
+    "score_sd",
+    "scores",
+    "type_colours",
+    "type_counts",
+]

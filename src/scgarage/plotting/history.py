@@ -1,0 +1,117 @@
+"""Losses and validation score by training step."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from scgarage.errors import InputError
+from scgarage.plotting.palette import INK, TYPE_COLOURS
+from scgarage.plotting.style import FIGURE_WIDTH, new_figure, styled
+
+__all__ = ["VALIDATION", "history"]
+
+VALIDATION = "validation/score"
+"""Column of the history that decides which step is kept."""
+
+SMOOTH_FROM = 200
+
+
+@styled
+def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int | None = None) -> Figure:
+    """Draw the loss curves and the validation score.
+
+    Losses that were measured at the same steps share a panel, so the phases of a training (a graph attention network
+    first, then the generator) stand apart. Long curves are drawn faint under their running mean.
+
+    Parameters
+    ----------
+    columns
+        Columns ``step``, ``<network>/loss`` and perhaps ``validation/score``, equally long; missing values where
+        nothing was measured.
+    best_step
+        Step whose weights were kept; by default the one with the lowest validation score.
+
+    Raises
+    ------
+    InputError
+        When there is no ``step`` or no loss.
+
+    Examples
+    --------
+    >>> figure = history({"step": [1, 2], "vae/loss": [3.0, 2.0], "validation/score": [0.4, 0.2]})
+    >>> [ax.get_title(loc="left") for ax in figure.axes]
+    ['Loss: vae', 'Validation score']
+    """
+    table = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
+    losses = [name for name in table if name.endswith("/loss") and table[name].notna().any()]
+    if "step" not in table or not losses:
+        msg = f"a history needs 'step' and at least one '<network>/loss' with values; found {', '.join(table.columns) or 'nothing'}"
+        raise InputError(msg)
+    table = table.sort_values("step", kind="stable")
+    groups = _groups(table, losses)
+    validated = VALIDATION in table and table[VALIDATION].notna().any()
+    n_panels = len(groups) + int(validated)
+    figure = new_figure(2.7, width=min(FIGURE_WIDTH, 4.9 * n_panels))
+    axes = figure.subplots(1, n_panels, squeeze=False)[0]
+    for ax, group in zip(axes[: len(groups)], groups, strict=True):
+        _draw_losses(ax, table, group)
+    if validated:
+        _draw_validation(axes[-1], table, best_step)
+    for ax in axes:
+        ax.set_xlabel("step")
+        ax.grid(axis="y")
+        ax.locator_params(axis="x", nbins=5)
+    return figure
+
+
+def _groups(table: pd.DataFrame, losses: Sequence[str]) -> list[list[str]]:
+    """Put losses that share at least one step together."""
+    groups: list[list[str]] = []
+    for name in losses:
+        for group in groups:
+            if (table[name].notna() & table[group].notna().any(axis=1)).any():
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return groups
+
+
+def _draw_losses(ax: Axes, table: pd.DataFrame, group: Sequence[str]) -> None:
+    names = [name.removesuffix("/loss") for name in group]
+    for name, column, colour in zip(names, group, TYPE_COLOURS, strict=False):
+        values = table[["step", column]].dropna()
+        long = len(values) > SMOOTH_FROM
+        marker = "o" if len(values) == 1 else None
+        ax.plot(
+            values["step"], values[column], color=colour, linewidth=0.7 if long else 1.4, alpha=0.3 if long else 1,
+            label=None if long else name, marker=marker,
+        )  # fmt: skip
+        if long:
+            mean = values[column].rolling(len(values) // 50, center=True, min_periods=1).mean()
+            ax.plot(values["step"], mean, color=colour, linewidth=1.6, label=name)
+    ax.set_title("Loss" if len(group) > 1 else f"Loss: {names[0]}")
+    if len(group) > 1:
+        # Below the panel, where no curve passes.
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=3, handlelength=1.4, columnspacing=1)
+
+
+def _draw_validation(ax: Axes, table: pd.DataFrame, best_step: int | None) -> None:
+    values = table[["step", VALIDATION]].dropna()
+    ax.plot(values["step"], values[VALIDATION], color=TYPE_COLOURS[2], linewidth=1.4, marker="o", markersize=3)
+    best = values.loc[values[VALIDATION].idxmin()] if best_step is None else _nearest(values, best_step)
+    step, score = float(best["step"]), float(best[VALIDATION])
+    ax.axvline(step, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    ax.plot([step], [score], marker="o", markersize=8, markerfacecolor="none", color=INK, linestyle="")
+    ax.set_title("Validation score")
+    # Above the frame, where no curve passes.
+    text = f"kept: step {step:,.0f}, {score:.3g}"
+    ax.text(1, 1.03, text, transform=ax.transAxes, ha="right", va="bottom", fontsize=8.5)
+
+
+def _nearest(values: pd.DataFrame, step: int) -> "pd.Series[float]":
+    return values.loc[(values["step"] - step).abs().idxmin()]
