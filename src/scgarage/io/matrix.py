@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from scgarage.errors import InputError
 
-__all__ = ["Matrix", "as_matrix", "column_sums", "compact", "find_values", "row_chunks", "row_sums", "stored_values"]
+__all__ = [
+    "Matrix",
+    "as_matrix",
+    "column_sums",
+    "compact",
+    "find_values",
+    "row_chunks",
+    "row_sums",
+    "stored_values",
+]
 
 Matrix: TypeAlias = sp.csr_matrix | NDArray[Any]
 
@@ -51,7 +60,9 @@ def as_matrix(X: Any, *, what: str = "X") -> Matrix:
         )
         raise InputError(msg)
     if X.ndim != 2 or X.dtype.kind not in "biuf":
-        msg = f"{what} has shape {X.shape} and dtype {X.dtype}; a numeric matrix (n_cells, n_genes) is expected"
+        msg = (
+            f"{what} has shape {X.shape} and dtype {X.dtype}; a numeric matrix (n_cells, n_genes) is expected"
+        )
         raise InputError(msg)
     if X.dtype.kind == "b" or X.dtype == np.float16:
         X = X.astype(np.float32)
@@ -114,9 +125,9 @@ def find_values(
 def compact(X: Matrix) -> Matrix:
     """Return ``X`` in the form in which :func:`scgarage.io.read` hands it out.
 
-    A matrix with more than half zeros becomes CSR with sorted indices and without stored zeros; sparse input stays
-    sparse. Values become float32, except whole numbers above 2**24, which float32 cannot hold and which become
-    float64. The memory of ``X`` may be used again, so ``X`` must not be used afterwards.
+    A matrix with more than half zeros becomes CSR with sorted indices and without stored zeros; sparse
+    input stays sparse. Values become float32, except whole numbers above 2**24, which float32 cannot hold
+    and which become float64. The memory of ``X`` may be used again, so ``X`` must not be used afterwards.
 
     Parameters
     ----------
@@ -136,7 +147,9 @@ def compact(X: Matrix) -> Matrix:
         return same
     if 2 * np.count_nonzero(X) >= X.size:
         return np.ascontiguousarray(X, dtype=dtype)
-    return sp.csr_matrix(sp.vstack([sp.csr_matrix(block, dtype=dtype) for _, block in row_chunks(X)], format="csr"))
+    return sp.csr_matrix(
+        sp.vstack([sp.csr_matrix(block, dtype=dtype) for _, block in row_chunks(X)], format="csr")
+    )
 
 
 def _position(block: Matrix, index: int) -> tuple[int, int]:

@@ -59,18 +59,18 @@ def counts_from_log_normalised(
 ) -> RecoveredCounts:
     r"""Recover counts from log-normalised values.
 
-    When :math:`x_{ij} = \log_b(1 + s_i n_{ij})` with counts :math:`n_{ij}` and one factor :math:`s_i` per cell, and
-    some gene of the cell has exactly one count, then :math:`s_i = \min_j (b^{x_{ij}} - 1)` over the non-zero
-    values and
+    When :math:`x_{ij} = \log_b(1 + s_i n_{ij})` with counts :math:`n_{ij}` and one factor :math:`s_i` per
+    cell, and some gene of the cell has exactly one count, then :math:`s_i = \min_j (b^{x_{ij}} - 1)` over
+    the non-zero values and
 
     .. math:: n_{ij} = (b^{x_{ij}} - 1) / s_i .
 
-    The result is accepted only when these ratios are whole numbers. Each value is tested against ``tolerance``
-    unless the rounding of the input (decimals of a text file, float32) could itself move it by more than half of
-    the tolerance, which happens for large counts. The counts that pass give a more precise :math:`s_i`, by weighted
-    least squares, and all values of the cell are divided by that and rounded. A cell whose smallest count is
-    two or three has values at halves or thirds and is refused, and so are averaged, imputed and
-    batch-corrected values and logarithms of another base.
+    The result is accepted only when these ratios are whole numbers. Each value is tested against
+    ``tolerance`` unless the rounding of the input (decimals of a text file, float32) could itself move it
+    by more than half of the tolerance, which happens for large counts. The counts that pass give a more
+    precise :math:`s_i`, by weighted least squares, and all values of the cell are divided by that and
+    rounded. A cell whose smallest count is two or three has values at halves or thirds and is refused, and
+    so are averaged, imputed and batch-corrected values and logarithms of another base.
 
     Parameters
     ----------
@@ -108,6 +108,7 @@ def counts_from_log_normalised(
     parts, blocks = [], []
     for _, block in row_chunks(matrix):
         rows = _as_rows(block)
+        rows.sort_indices()
         part = _recover_rows(rows, base=base, tolerance=tolerance, half_step=half_step)
         parts.append(part)
         blocks.append(sp.csr_matrix((part.counts, rows.indices, rows.indptr), shape=rows.shape))
@@ -228,7 +229,9 @@ def _check_fit(
 ) -> None:
     """Refuse values that are not whole numbers of counts, or are too coarse to tell."""
     deviation = np.concatenate([part.deviation for part in parts])
-    n_informative, n_tested = (sum(getattr(part, name) for part in parts) for name in ("n_informative", "n_tested"))
+    n_informative, n_tested = (
+        sum(getattr(part, name) for part in parts) for name in ("n_informative", "n_tested")
+    )
     if n_informative and not n_tested:
         msg = "the values are rounded too coarsely to tell whether they come from counts; use more decimals"
         raise InputError(msg)
@@ -255,7 +258,9 @@ def _advice(X: Matrix, base: float, tolerance: float, deviation: NDArray[np.floa
             if part.n_tested and (part.deviation <= tolerance).all():
                 return f"the values do fit base={name}"
     if (deviation > tolerance).mean() < 0.2:
-        return "in these cells no gene may have exactly one count; leave them out, or pass the original counts"
+        return (
+            "in these cells no gene may have exactly one count; leave them out, or pass the original counts"
+        )
     return (
         "averaged, imputed, batch-corrected or otherwise changed values cannot be turned back into counts; "
         "pass the original counts"

@@ -112,7 +112,9 @@ def _unusual(X: Matrix, summary: _Summary) -> str | None:
     if summary.n_nearly_whole > 0.99 * summary.n_values:
         return "within 0.001 of whole numbers: counts with rounding noise; round them with np.rint"
     if whole > 0.5:
-        fractional = "fractional counts (from transcript quantification or ambient removal); round them with np.rint"
+        fractional = (
+            "fractional counts (from transcript quantification or ambient removal); round them with np.rint"
+        )
         return f"{whole:.0%} of the values are whole, as in {fractional}"
     if summary.maximum <= 1:
         return "between 0 and 1: looks like min-max scaled values or proportions; use the values before that step"

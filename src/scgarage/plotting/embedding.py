@@ -59,7 +59,7 @@ def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_s
     n_panels = 1 + len(labelled)
     # Panels are about square; an exact aspect would make matplotlib cut off the titles.
     legend_rows = -(-len(types) // _legend_columns(types)) if types else 1
-    figure = new_figure(3.75 + 0.21 * legend_rows, width=FIGURE_WIDTH if n_panels > 1 else 4.6)
+    figure = new_figure(3.65 + 0.2 * legend_rows, width=FIGURE_WIDTH if n_panels > 1 else 4.6)
     axes = figure.subplots(1, n_panels, sharex=True, sharey=True, squeeze=False)[0]
     size = float(np.clip(9_000 / len(coordinates), 3, 22))
     _draw_sources(axes[0], coordinates, size, random_state)

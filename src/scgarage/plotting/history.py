@@ -24,14 +24,15 @@ SMOOTH_FROM = 200
 def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int | None = None) -> Figure:
     """Draw the loss curves and the validation score.
 
-    Losses that were measured at the same steps share a panel, so the phases of a training (a graph attention network
-    first, then the generator) stand apart. Long curves are drawn faint under their running mean.
+    Losses that were recorded together share a panel, so the trainings of a model (a graph attention network first, then
+    the generator) stand apart; the validation score is that of the last of them. Long curves are drawn faint under their
+    running mean.
 
     Parameters
     ----------
     columns
-        Columns ``step``, ``<network>/loss`` and perhaps ``validation/score``, equally long; missing values where
-        nothing was measured.
+        Columns ``step``, ``<network>/loss`` and perhaps ``validation/score`` (or with a dot for the slash), equally long;
+        missing values where nothing was measured. A step below the one before starts the next training.
     best_step
         Step whose weights were kept; by default the one with the lowest validation score.
 
@@ -46,12 +47,12 @@ def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int |
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['Loss: vae', 'Validation score']
     """
-    table = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
+    # Synthetic cells carry the columns with a dot, since a slash would open a group in their h5ad file.
+    table = pd.DataFrame({str(name).replace(".", "/"): np.asarray(values) for name, values in columns.items()})
     losses = [name for name in table if name.endswith("/loss") and table[name].notna().any()]
     if "step" not in table or not losses:
         msg = f"a history needs 'step' and at least one '<network>/loss' with values; found {', '.join(table.columns) or 'nothing'}"
         raise InputError(msg)
-    table = table.sort_values("step", kind="stable")
     groups = _groups(table, losses)
     validated = VALIDATION in table and table[VALIDATION].notna().any()
     n_panels = len(groups) + int(validated)
@@ -69,7 +70,7 @@ def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int |
 
 
 def _groups(table: pd.DataFrame, losses: Sequence[str]) -> list[list[str]]:
-    """Put losses that share at least one step together."""
+    """Put losses that share at least one row together."""
     groups: list[list[str]] = []
     for name in losses:
         for group in groups:
@@ -102,6 +103,7 @@ def _draw_losses(ax: Axes, table: pd.DataFrame, group: Sequence[str]) -> None:
 
 def _draw_validation(ax: Axes, table: pd.DataFrame, best_step: int | None) -> None:
     values = table[["step", VALIDATION]].dropna()
+    values = values[(values["step"].diff() < 0).cumsum().pipe(lambda training: training == training.max())]
     ax.plot(values["step"], values[VALIDATION], color=TYPE_COLOURS[2], linewidth=1.4, marker="o", markersize=3)
     best = values.loc[values[VALIDATION].idxmin()] if best_step is None else _nearest(values, best_step)
     step, score = float(best["step"]), float(best[VALIDATION])

@@ -4,6 +4,7 @@ from scgarage.preprocess.genes import select_hvg
 from scgarage.preprocess.normalise import counts_from_log_expr, library_size, log1p_cp10k
 from scgarage.preprocess.pca import Components
 from scgarage.preprocess.recover import recover_counts
+from scgarage.preprocess.resplit import split_again
 from scgarage.preprocess.scale import MaxScaler
 from scgarage.preprocess.split import Split, split, split_by_column
 from scgarage.preprocess.validate import (
@@ -26,6 +27,7 @@ __all__ = [
     "recover_counts",
     "select_hvg",
     "split",
+    "split_again",
     "split_by_column",
     "validate_expression",
     "validate_labels",

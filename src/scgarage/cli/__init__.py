@@ -1,0 +1,108 @@
+"""The command line: ``scgarage demo | fit | sample | augment | evaluate | report | models``."""
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scgarage.cli.augment import run_augment
+from scgarage.cli.demo import run_demo
+from scgarage.cli.evaluate import run_evaluate
+from scgarage.cli.fit import run_fit
+from scgarage.cli.models import run_models
+from scgarage.cli.output import say
+from scgarage.cli.report import run_report
+from scgarage.cli.sample import run_sample
+from scgarage.errors import InputError, OutputExistsError, ScgarageError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
+    "demo": (run_demo, (), "  scgarage demo\n  scgarage demo --data cells.h5ad --labels-key cell_type --out demo-mine"),
+    "fit": (
+        run_fit,
+        ("data",),
+        "  scgarage fit cells.h5ad --labels-key cell_type --out model\n"
+        "  scgarage fit counts.csv.gz --genes-as rows --labels types.csv --out model\n"
+        "  scgarage fit cells.h5ad --out model --params.n-iterations 5000 --params.leakage 0.1",
+    ),
+    "sample": (
+        run_sample,
+        ("model",),
+        "  scgarage sample model -n 5000 --out synthetic.h5ad\n"
+        "  scgarage sample model --types '{\"pDC\": 500, \"Mk\": 500}' --out rare.h5ad",
+    ),
+    "augment": (run_augment, ("model", "data"), "  scgarage augment model cells.h5ad --min-cells 100 --out augmented.h5ad"),
+    "evaluate": (
+        run_evaluate,
+        ("synthetic",),
+        "  scgarage evaluate synthetic.h5ad --real cells.h5ad --report report.html\n"
+        "  scgarage evaluate theirs.h5ad --train train.h5ad --test test.h5ad --labels-key cell_type",
+    ),
+    "report": (
+        run_report,
+        ("synthetic",),
+        "  scgarage report synthetic.h5ad --real cells.h5ad --table evaluation.csv --out report.html",
+    ),
+    "models": (run_models, ("name",), "  scgarage models\n  scgarage models garage-faithful"),
+}
+
+WORKED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns
+    -------
+    0 when it worked, 1 when the work failed (a model that diverged or cannot make the cells, a fault of scgarage), 2 when the
+    input or the arguments are wrong, 130 when it was interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    from scgarage.cli.parser import build_parser, normalise, settings_of
+
+    parser = build_parser(COMMANDS)
+    try:
+        options = parser.parse_args(normalise(given))
+    except SystemExit as stop:  # help was shown, or the arguments are wrong and it was said
+        return int(stop.code or 0)
+    if options.version:
+        from scgarage import __version__
+
+        say(__version__)
+        return WORKED
+    if options.command is None:
+        parser.print_help()
+        return WRONG_INPUT
+    function = COMMANDS[options.command][0]
+    return _run(function, settings_of(function, options[options.command].as_dict()), debug=options.debug)
+
+
+def _run(function: Callable[..., None], settings: dict[str, Any], *, debug: bool) -> int:
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            function(**settings)
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
+    except (ScgarageError, OSError) as error:
+        if debug:
+            raise
+        _complain(f"error: {error}")
+        return WRONG_INPUT if isinstance(error, InputError | OutputExistsError | OSError) else FAILED
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"scgarage failed: {type(error).__name__}: {error}\nThis is a fault of scgarage; run again with --debug first.")
+        return FAILED
+    return WORKED
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    if issubclass(category, UserWarning):
+        _complain(f"warning: {message}")
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201

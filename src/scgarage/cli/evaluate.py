@@ -1,0 +1,76 @@
+"""``scgarage evaluate``."""
+
+from scgarage.cli.options import ReadOptions, RealCells, check_outputs
+from scgarage.cli.output import say
+
+__all__ = ["run_evaluate"]
+
+
+def run_evaluate(
+    synthetic: str,
+    cells: RealCells = RealCells(),  # noqa: B008  (frozen)
+    labels_key: str | None = None,
+    layer: str | None = None,
+    out: str | None = None,
+    report: str | None = None,
+    n_repeats: int = 5,
+    n_top_genes: int = 1000,
+    max_cells: int = 1000,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Judge synthetic cells against real cells that no model has seen.
+
+    Every metric comes with its floor (real training cells in place of the synthetic ones: what a perfect generator scores), its null
+    (independent Poisson counts) and a score: 0 is as good as real, 1 no better than noise.
+
+    Parameters
+    ----------
+    synthetic
+        File of synthetic cells, made by scgarage or by anything else.
+    cells
+        The real cells.
+    labels_key
+        Column of obs with the cell types; by default the one the model was fitted with.
+    layer
+        Layer that holds the values, instead of X.
+    out
+        Table to write, csv.
+    report
+        Report to write, html.
+    n_repeats
+        Repeats with other held-out cells; at least three for a standard deviation that means something.
+    n_top_genes
+        Highly variable genes of the training cells to judge by.
+    max_cells
+        Largest number of cells compared in a repeat.
+    random_state
+        Seed.
+    read
+        How to read text files.
+    overwrite
+        Replace outputs that exist.
+    """
+    check_outputs(out, report, overwrite=overwrite)
+    from scgarage.evaluation import evaluate as judge
+    from scgarage.schema import UNS_KEY
+
+    made = read.read(synthetic, labels_key=labels_key)
+    labels_key = labels_key or made.uns.get(UNS_KEY, {}).get("labels_key")
+    parts = cells.split(made, labels_key=labels_key, read=read)
+    result = judge(
+        made,
+        parts,
+        labels_key=labels_key,
+        layer=layer,
+        n_repeats=n_repeats,
+        n_top_genes=n_top_genes,
+        max_cells=max_cells,
+        random_state=random_state,
+    )
+    say(result.text())
+    if out is not None:
+        say(f"table: {result.save(out, overwrite=overwrite)}")
+    if report is not None:
+        say(f"report: {result.report(report, overwrite=overwrite)}")

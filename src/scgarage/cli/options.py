@@ -1,0 +1,117 @@
+"""Groups of options that several commands share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from scgarage.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from scgarage.preprocess import Split
+
+__all__ = ["ReadOptions", "RealCells"]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read text files; h5ad, zarr, 10x and loom files need none of this.
+
+    Parameters
+    ----------
+    genes_as
+        Whether the genes of a csv or tsv file are its rows or its columns.
+    header
+        Whether a csv or tsv file begins with a line of names.
+    labels
+        File with one cell type per cell.
+    delimiter
+        Separator of a text file; found from its name by default.
+    """
+
+    genes_as: Literal["rows", "columns"] | None = None
+    header: bool = True
+    labels: str | None = None
+    delimiter: str | None = None
+
+    def read(self, path: str, *, labels_key: str | None = None) -> "AnnData":
+        """Read a file of cells."""
+        from scgarage.io import read
+
+        return read(
+            path,
+            genes_as=self.genes_as,
+            header=self.header,
+            labels=self.labels,
+            labels_key=labels_key or "cell_type",
+            delimiter=self.delimiter,
+        )
+
+
+@dataclass(frozen=True)
+class RealCells:
+    """The real cells to judge by: the file the model was fitted to, or its parts.
+
+    Parameters
+    ----------
+    real
+        The file the model was fitted to; its held-out cells are found again from the record in the synthetic cells.
+    split_column
+        Column of obs in that file that says "train", "validation" or "test", for cells from another tool.
+    train
+        File of the cells the model was trained on, instead of --real.
+    test
+        File of held-out cells, with --train.
+    validation
+        File of cells used to tune the model, with --train.
+    """
+
+    real: str | None = None
+    split_column: str | None = None
+    train: str | None = None
+    test: str | None = None
+    validation: str | None = None
+
+    def split(self, synthetic: "AnnData", *, labels_key: str | None, read: ReadOptions) -> "Split":
+        """Return train, validation and test cells."""
+        from scgarage.preprocess import split_again, split_by_column
+        from scgarage.schema import UNS_KEY
+
+        if self.train is not None or self.test is not None:
+            return self._from_parts(labels_key, read)
+        if self.real is None:
+            msg = "which real cells? pass --real FILE (the file the model was fitted to), or --train FILE --test FILE"
+            raise InputError(msg)
+        adata = read.read(self.real, labels_key=labels_key)
+        if self.split_column is not None:
+            return split_by_column(adata, self.split_column, labels_key=labels_key)
+        record = synthetic.uns.get(UNS_KEY, {}).get("split", {})
+        if not len(record):
+            msg = (
+                "the synthetic cells do not say which real cells were used for training, and cells that were seen in training "
+                "cannot judge; pass --train FILE --test FILE, or --split-column NAME with 'train' and 'test' in it"
+            )
+            raise InputError(msg)
+        return split_again(adata, record)
+
+    def _from_parts(self, labels_key: str | None, read: ReadOptions) -> "Split":
+        from scgarage.preprocess import Split
+
+        if self.train is None or self.test is None:
+            msg = "--train and --test belong together: the cells the model has seen and cells it has not seen"
+            raise InputError(msg)
+        train, test = (read.read(path, labels_key=labels_key) for path in (self.train, self.test))
+        validation = train[:0].copy() if self.validation is None else read.read(self.validation, labels_key=labels_key)
+        sizes = (train.n_obs, validation.n_obs, test.n_obs)
+        shares = tuple(size / sum(sizes) for size in sizes)
+        return Split(train, validation, test, labels_key=labels_key, fractions=shares)  # type: ignore[arg-type]
+
+
+def check_outputs(*paths: str | Path | None, overwrite: bool) -> None:
+    """Refuse existing outputs before any work is done."""
+    from scgarage.io import check_output
+
+    for path in paths:
+        if path is not None:
+            check_output(Path(path), overwrite=overwrite)

@@ -1,0 +1,102 @@
+"""The command line's parser: one subcommand per function, options spelt with hyphens."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from docstring_parser import DocstringStyle, parse
+from jsonargparse import ArgumentParser
+
+__all__ = ["build_parser", "normalise", "settings_of"]
+
+SHORT = {"-n": "--n-cells"}
+
+
+class HyphenParser(ArgumentParser):  # type: ignore[misc]
+    """Shows options with hyphens; jsonargparse names them as the functions' parameters."""
+
+    def format_help(self) -> str:
+        """Return the help text."""
+        return re.sub(r"--[a-z][a-z_.]*", lambda option: option[0].replace("_", "-"), super().format_help())
+
+
+def build_parser(commands: dict[str, tuple[Callable[..., None], tuple[str, ...], str]]) -> ArgumentParser:
+    """Make the parser.
+
+    Parameters
+    ----------
+    commands
+        Name to function, its parameters that are positional, and its examples.
+    """
+    from argparse import RawDescriptionHelpFormatter
+
+    from jsonargparse import DefaultHelpFormatter
+
+    class Formatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):  # type: ignore[misc]
+        """Keeps the line breaks of descriptions and examples."""
+
+    parser = HyphenParser(
+        prog="scgarage",
+        description="Synthetic single-cell RNA-seq data in which rare cell types survive, judged against held-out real cells.",
+        epilog="First steps: scgarage demo",
+        formatter_class=Formatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="Show the traceback of an error.")
+    parser.add_argument("--version", action="store_true", help="Show the version and exit.")
+    subcommands = parser.add_subcommands(required=False, dest="command")
+    for name, (function, positional, examples) in commands.items():
+        doc = (function.__doc__ or "").split("\n    Parameters\n")[0]
+        sub = HyphenParser(
+            prog=f"scgarage {name}",
+            description="\n".join(line.removeprefix("    ") for line in doc.strip().splitlines()),
+            epilog=f"examples:\n{examples}",
+            formatter_class=Formatter,
+        )
+        sub.add_argument("--config", action="config", help="YAML file with options; see --print-config.")
+        about = inspect.signature(function).parameters
+        for parameter in positional:
+            optional = about[parameter].default is None
+            sub.add_argument(parameter, type=str, nargs="?" if optional else None, help=_help_of(function, parameter))
+        groups = option_groups(function)
+        sub.add_function_arguments(function, as_group=False, skip={*positional, *groups})
+        for group in groups.values():
+            sub.add_class_arguments(group)
+        for action in sub._actions:
+            if about.get(action.dest) is not None and about[action.dest].annotation is bool:
+                action.nargs, action.const = "?", True  # `--overwrite` alone means true
+                action.metavar = "true|false"
+        subcommands.add_subcommand(name, sub, help=doc.strip().splitlines()[0])
+    return parser
+
+
+def normalise(arguments: Sequence[str]) -> list[str]:
+    """Spell options as jsonargparse does: ``--labels-key`` becomes ``--labels_key``."""
+    result = []
+    for argument in arguments:
+        option, *value = SHORT.get(argument, argument).split("=", 1)
+        if re.fullmatch(r"--[a-z][a-z._-]*", option):
+            option = option[:2] + option[2:].replace("-", "_")
+        result.append("=".join([option, *value]))
+    return result
+
+
+def option_groups(function: Callable[..., None]) -> dict[str, type[Any]]:
+    """Return the parameters of a command that are dataclasses: their fields are options of their own."""
+    parameters = inspect.signature(function).parameters.values()
+    return {parameter.name: parameter.annotation for parameter in parameters if is_dataclass(parameter.annotation)}
+
+
+def settings_of(function: Callable[..., None], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a command's arguments from parsed options."""
+    left = {name: value for name, value in options.items() if name != "config"}
+    settings: dict[str, Any] = {}
+    for name, group in option_groups(function).items():
+        settings[name] = group(**{field.name: left.pop(field.name) for field in fields(group)})
+    return settings | left
+
+
+def _help_of(function: Callable[..., None], parameter: str) -> str:
+    described = parse(function.__doc__ or "", DocstringStyle.NUMPYDOC).params
+    return next((entry.description or "" for entry in described if entry.arg_name == parameter), "")

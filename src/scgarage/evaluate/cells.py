@@ -1,0 +1,39 @@
+"""Cells as the judge sees them: log expression of the selected genes and a type each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+__all__ = ["Cells", "Index"]
+
+Index = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Expression and types of some cells.
+
+    Attributes
+    ----------
+    log_expr
+        log1p CP10k of the selected genes, CSR float32, (n_cells, n_selected).
+    labels
+        Type of each cell, (n_cells,); ``None`` when unknown.
+    """
+
+    log_expr: sparse.csr_matrix
+    labels: NDArray[np.str_] | None
+
+    def __len__(self) -> int:
+        return int(self.log_expr.shape[0])
+
+    def take(self, rows: Index) -> "Cells":
+        """Return the cells of the given rows, in that order."""
+        return Cells(self.log_expr[rows], None if self.labels is None else self.labels[rows])
+
+    def draw(self, n_cells: int, rng: np.random.Generator) -> "Cells":
+        """Return at most ``n_cells`` different cells, chosen at random."""
+        return self.take(rng.permutation(len(self))[:n_cells])

@@ -1,0 +1,194 @@
+"""Any file of expression values -> AnnData."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anndata import AnnData
+
+from scgarage.errors import InputError
+from scgarage.io.alternatives import find_alternative
+from scgarage.io.faults import check_not_empty
+from scgarage.io.labels import add_labels, as_text_labels
+from scgarage.io.matrix import as_matrix, compact
+from scgarage.io.orientation import transposed_because
+from scgarage.io.stores import is_zarr, read_h5ad, read_loom, read_zarr
+from scgarage.io.tables import GenesAs, read_table
+from scgarage.io.tenx import read_10x_h5, read_10x_mtx
+from scgarage.io.value_kind import describe_values, detect_value_kind
+from scgarage.schema import UNS_KEY
+
+__all__ = ["read"]
+
+_STORES = {".h5ad": read_h5ad, ".loom": read_loom}
+_TABLES = {".csv", ".tsv", ".tab", ".txt"}
+_EXPECTED = ".h5ad, .loom, .h5 (10x), .csv, .tsv or .txt, or a folder: zarr, or 10x with matrix.mtx, barcodes.tsv and features.tsv"
+
+
+def read(
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    genes_as: GenesAs | None = None,
+    header: bool = True,
+    row_names: bool | None = None,
+    delimiter: str | None = None,
+    labels: str | Path | None = None,
+    labels_key: str = "cell_type",
+) -> AnnData:
+    """Read expression data of any common format.
+
+    The format follows from the name: ``.h5ad``, ``.loom`` (extra ``loom``), ``.h5`` (10x Cell Ranger),
+    ``.csv``, ``.tsv``, ``.tab`` and ``.txt``, each but ``.h5`` also with ``.gz``; a folder is a zarr store
+    or a 10x folder with ``matrix.mtx``, ``barcodes.tsv`` and ``features.tsv`` or ``genes.tsv``, compressed
+    or not, with any common prefix. Of 10x data only the genes are kept, and repeated gene symbols are
+    numbered. In all other formats names stay as they are.
+
+    Parameters
+    ----------
+    path
+        File or folder.
+    layer
+        Layer of an h5ad, zarr or loom file to take as ``X``, instead of the file's own ``X``.
+    genes_as
+        Where the genes of a text table are: ``"rows"`` when each line is a gene, ``"columns"`` when each
+        line is a cell. Has to be given for text tables, which do not say it.
+    header
+        Whether the first line of a text table holds names. Without it names are made: ``gene_00``,
+        ``cell_00``.
+    row_names
+        Whether the first column of a text table holds names. When None: it does if the header has no name
+        for it, or if it is not a number in the first line of values.
+    delimiter
+        What separates the fields of a text table, a space for any white space. When None: a comma in
+        ``.csv``, a tabulator in ``.tsv`` and ``.tab``, and in ``.txt`` the first of tabulator, comma,
+        semicolon and white space that the first line contains.
+    labels
+        File of cell labels, ``.csv``, ``.tsv`` or ``.txt``, also with ``.gz``: either one column with one
+        label per cell in the order of the cells, where one line more than cells is a header; or cell names
+        in the first column and labels in the second, with or without a header; or a table with a header,
+        cell names in the first column and a column called ``labels_key``. Cells that are not in the data
+        are passed over. A first column that only numbers the lines, from 0 or 1, stands for the order of
+        the cells.
+    labels_key
+        Column of ``obs`` for these labels, or the column that holds labels already.
+
+    Returns
+    -------
+    Data set, shape ``(n_cells, n_genes)``, with
+
+    ``X``
+        CSR when more than half of the values are zeros or the file is sparse, dense otherwise; float32, or
+        float64 when whole numbers above 2**24 need it.
+    ``obs[labels_key]``
+        Categorical of strings, when ``labels`` is given or the column exists and does not hold
+        measurements; missing labels are NaN.
+    ``uns["scgarage"]["value_kind"]``
+        What the values of ``X`` are, see :func:`scgarage.io.detect_value_kind`.
+
+    Warns
+    -----
+    UserWarning
+        If the rows look like genes (by known gene names or barcodes, else when the totals of the rows vary
+        more than 1.5 times as much as those of the columns); if ``X`` is not counts and a layer or ``raw``
+        is; if ``X`` is scaled or of unknown kind; if 10x features were left out or renamed.
+
+    Raises
+    ------
+    InputError
+        If the path does not exist, or the file is empty, incomplete, of another format than its name says,
+        or holds NaN, infinite or missing values; if an argument does not fit the file.
+    MissingExtraError
+        If a loom file is read and loompy is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = Path(folder) / "cells.csv"
+    ...     _ = table.write_text(",CD3D,LYZ\\ncell_1,3,0\\ncell_2,0,8\\n")
+    ...     adata = read(table, genes_as="columns")
+    >>> adata.shape, adata.uns["scgarage"]["value_kind"]
+    ((2, 2), 'counts')
+    """
+    path = Path(path)
+    table_options = {"genes_as": genes_as, "row_names": row_names, "delimiter": delimiter}
+    adata = _read_format(path, layer=layer, header=header, table_options=table_options)
+    if 0 in adata.shape:
+        msg = f"{path} holds {adata.n_obs} cells and {adata.n_vars} genes; at least one of each is expected"
+        raise InputError(msg)
+    adata.X = compact(as_matrix(adata.X, what=f"X of {path}"))
+    if labels is not None:
+        add_labels(adata, Path(labels), labels_key)
+    elif labels_key in adata.obs:
+        adata.obs[labels_key] = as_text_labels(adata.obs[labels_key])
+    _record_value_kind(adata, path)
+    _warn_about(adata, path)
+    return adata
+
+
+def _read_format(path: Path, *, layer: str | None, header: bool, table_options: dict[str, Any]) -> AnnData:
+    """Choose the reader by name and refuse options that it does not have."""
+    if not path.exists():
+        msg = f"{path} does not exist"
+        raise InputError(msg)
+    check_not_empty(path)
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    is_store = path.is_dir() and is_zarr(path) or path.is_file() and suffix in _STORES
+    is_table = path.is_file() and suffix in _TABLES
+    given = [name for name, value in table_options.items() if value is not None] + (
+        [] if header else ["header"]
+    )
+    if given and not is_table:
+        msg = f"{path} is not a text table, so {', '.join(given)} cannot be used; leave out"
+        raise InputError(msg)
+    if layer is not None and not is_store:
+        msg = f"{path} has no layers, so layer={layer!r} cannot be used; leave it out"
+        raise InputError(msg)
+    if path.is_dir():
+        return read_zarr(path, layer=layer) if is_store else read_10x_mtx(path)
+    if is_store:
+        return _STORES[suffix](path, layer=layer)
+    if is_table:
+        return read_table(path, header=header, **table_options)
+    if path.suffix.lower() == ".h5":
+        return read_10x_h5(path)
+    hint = f"; pass the folder instead: {path.parent}" if suffix == ".mtx" else ""
+    msg = f"{path} has a name that says no format that can be read; expected: {_EXPECTED}{hint}"
+    raise InputError(msg)
+
+
+def _record_value_kind(adata: AnnData, path: Path) -> None:
+    """Write what the values of ``X`` are to ``uns["scgarage"]``, beside what an earlier run wrote there."""
+    try:
+        kind = detect_value_kind(adata.X)
+    except InputError as error:
+        msg = f"{path}: {error}"
+        raise InputError(msg) from error
+    record = adata.uns.get(UNS_KEY)
+    adata.uns[UNS_KEY] = {**(record if isinstance(record, Mapping) else {}), "value_kind": kind}
+
+
+def _warn_about(adata: AnnData, path: Path) -> None:
+    """Warn about data that can be read and hardly used as they are."""
+    reason = transposed_because(adata)
+    if reason is not None:
+        msg = f"{path}: the rows look like genes, and cells are expected ({reason}); "
+        remedy = (
+            "use the other genes_as="
+            if "genes_as" in msg
+            else "transpose with adata.T, or use the other genes_as="
+        )
+        warnings.warn(msg + remedy, UserWarning, stacklevel=3)
+    kind = adata.uns[UNS_KEY]["value_kind"]
+    if kind == "counts":
+        return
+    alternative = find_alternative(adata, ["counts"])
+    if alternative is None and kind != "log-normalised":
+        alternative = find_alternative(adata, ["log-normalised"])
+    if alternative is None and kind == "log-normalised":
+        return
+    msg = f"{path}: X is {describe_values(adata.X)}"
+    warnings.warn(f"{msg}; {alternative}" if alternative else msg, UserWarning, stacklevel=3)

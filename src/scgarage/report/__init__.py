@@ -1,0 +1,6 @@
+"""Reports: the verdict, the numbers and the figures of an evaluation in one HTML file."""
+
+from scgarage.report.html import write_report
+from scgarage.report.versions import versions
+
+__all__ = ["versions", "write_report"]

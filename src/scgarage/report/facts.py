@@ -1,0 +1,135 @@
+"""Lists of facts for a report: what was compared, with which settings, and what was left out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scgarage.metrics import METRICS
+from scgarage.preprocess import Split
+from scgarage.report.figures import Subject
+from scgarage.report.numbers import duration
+from scgarage.report.versions import versions
+from scgarage.schema import UNS_KEY
+
+__all__ = [
+    "compared",
+    "data_set_name",
+    "flatten",
+    "judge_settings",
+    "model_name",
+    "model_settings",
+    "not_judged",
+    "version_facts",
+]
+
+APART = ("history", "split", "versions", "types", "type_counts", "layers")
+"""Parts of a model's record that the report shows elsewhere or not at all."""
+
+NEVER_JUDGED = (
+    "relations between genes beyond the principal components",
+    "batches and donors",
+    "trajectories",
+    "whether the cells help a later analysis, such as a classifier of rare types",
+    "whether a donor could be recognised",
+)
+"""What no metric of the registry looks at."""
+
+
+def data_set_name(split: Split) -> str | None:
+    """Return the name that the real cells carry in ``uns``, if any."""
+    for slot in (split.train.uns.get(UNS_KEY, {}), split.train.uns):
+        for field in ("dataset", "name", "title"):
+            if isinstance(slot, Mapping) and isinstance(slot.get(field), str):
+                return str(slot[field])
+    return None
+
+
+def model_name(subject: Subject) -> str | None:
+    """Return the model that made the synthetic cells, if they say."""
+    name = subject.synthetic.uns.get(UNS_KEY, {}).get("model")
+    return None if name is None else str(name)
+
+
+def compared(subject: Subject) -> list[tuple[str, str]]:
+    """Say which cells were compared with which, as pairs of a name and a text."""
+    split, settings, table = subject.split, subject.settings, subject.table
+    facts = [
+        ("Real, training", f"{split.train.n_obs:,} cells: what the model was fitted on"),
+        ("Real, validation", f"{split.validation.n_obs:,} cells: what tuning saw"),
+        ("Real, held out", f"{split.test.n_obs:,} cells: what the synthetic cells are compared with"),
+        ("Synthetic", f"{subject.synthetic.n_obs:,} cells, {subject.synthetic.n_vars:,} genes"),
+    ]
+    whole = table.loc[table["group"] == "all", "n_cells"].dropna()
+    repeats = settings.get("n_repeats", table["n_repeats"].max() if len(table) else None)
+    if repeats is not None and pd.notna(repeats):
+        cells = f" of {int(whole.max()):,} real and as many synthetic cells" if len(whole) else ""
+        facts.append(("Repeats", f"{int(repeats)} draws{cells}"))
+    types = subject.counts.index if subject.labels_key else []
+    if len(types):
+        facts.append(("Cell types", f"{len(types)} (obs column {subject.labels_key!r})"))
+    return facts
+
+
+def judge_settings(subject: Subject) -> list[tuple[str, str]]:
+    """Return the settings of the evaluation and of the split."""
+    facts = flatten({name: value for name, value in subject.settings.items() if name not in APART})
+    return facts + [(f"split.{name}", text) for name, text in flatten(subject.split.record())]
+
+
+def model_settings(subject: Subject) -> list[tuple[str, str]]:
+    """Return the record that the synthetic cells carry, without what the report shows elsewhere."""
+    about = dict(subject.synthetic.uns.get(UNS_KEY, {}))
+    facts = flatten({name: value for name, value in about.items() if name not in APART})
+    return [(name, duration(float(text)) if name == "fit_seconds" else text) for name, text in facts]
+
+
+def version_facts(subject: Subject) -> list[tuple[str, str, str]]:
+    """Return package, version now, and version when the model was fitted."""
+    fitted = subject.synthetic.uns.get(UNS_KEY, {}).get("versions", {})
+    return [(name, now, str(fitted.get(name, "–"))) for name, now in versions().items()]
+
+
+def not_judged(subject: Subject) -> str:
+    """Say in one sentence what this report is silent about."""
+    missing = [metric.title for name, metric in METRICS.items() if name not in set(subject.table["metric"])]
+    too_few = subject.table[subject.table["value"].isna()]
+    without = [f"{row.title} ({row.group})" for row in too_few.itertuples()]
+    text = f"Not judged by any metric: {'; '.join(NEVER_JUDGED)}."
+    if missing:
+        text += f" Not run here: {'; '.join(missing)}."
+    if without:
+        text += f" Without a number here: {'; '.join(without)}."
+    return text
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Turn nested settings into pairs of a dotted name and a text.
+
+    Examples
+    --------
+    >>> flatten({"gan": {"layers": [8, 4]}, "seed": 0})
+    [('gan.layers', '8, 4'), ('seed', '0')]
+    """
+    facts: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            facts += flatten(value, f"{prefix}{name}.")
+        else:
+            facts.append((f"{prefix}{name}", _text(value)))
+    return facts
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value) or "none"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return f"{value:.6g}"
+    return str(value)
