@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scgarage import datasets, io, metrics, models, plotting, seeds, training
+    from scgarage import datasets, errors, io, metrics, models, plotting, seeds, training
     from scgarage import plotting as pl
     from scgarage import preprocess as pp
     from scgarage.augmentation import augment
@@ -24,6 +24,7 @@ __version__ = version("scgarage")
 
 # Imported on first use: torch and scanpy take seconds, and `scgarage --help` needs neither.
 _MODULES = {
+    "errors": "errors",
     "datasets": "datasets", "io": "io", "metrics": "metrics", "models": "models", "pl": "plotting", "plotting": "plotting",
     "pp": "preprocess", "seeds": "seeds", "training": "training",
 }  # fmt: skip
@@ -35,6 +36,7 @@ __all__ = [
     "__version__",
     "augment",
     "datasets",
+    "errors",
     "evaluate",
     "io",
     "load",

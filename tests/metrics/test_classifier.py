@@ -28,7 +28,7 @@ def by_hand(classifier, real: np.ndarray, synthetic: np.ndarray, *, standardise:
 
 def test_forest_matches_folds_by_hand() -> None:
     real, synthetic = two_sets(0.6)
-    forest = RandomForestClassifier(20, random_state=7)
+    forest = RandomForestClassifier(20, min_samples_leaf=5, random_state=7)
     expected = by_hand(forest, real, synthetic, standardise=False)
     assert c2st_forest(real, synthetic, n_trees=20, random_state=7) == pytest.approx(expected)
 

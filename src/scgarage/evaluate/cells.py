@@ -21,18 +21,18 @@ class Cells:
     log_expr
         log1p CP10k of the selected genes, CSR float32, (n_cells, n_selected).
     labels
-        Type of each cell, (n_cells,); ``None`` when unknown.
+        Type of each cell, (n_cells,).
     """
 
     log_expr: sparse.csr_matrix
-    labels: NDArray[np.str_] | None
+    labels: NDArray[np.str_]
 
     def __len__(self) -> int:
         return int(self.log_expr.shape[0])
 
     def take(self, rows: Index) -> "Cells":
         """Return the cells of the given rows, in that order."""
-        return Cells(self.log_expr[rows], None if self.labels is None else self.labels[rows])
+        return Cells(self.log_expr[rows], self.labels[rows])
 
     def draw(self, n_cells: int, rng: np.random.Generator) -> "Cells":
         """Return at most ``n_cells`` different cells, chosen at random."""

@@ -1,7 +1,7 @@
 """One repeat: real, synthetic and null cells of the same number, in one space."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from scgarage.errors import InputError
 from scgarage.evaluate.cells import Cells
 from scgarage.evaluate.inputs import Inputs
 from scgarage.evaluate.null import copies
-from scgarage.evaluate.space import fit_space, halve, predict_labels
+from scgarage.evaluate.space import REFERENCE_LIMIT, fit_space, halve, predict_labels
 from scgarage.metrics import Metric
 from scgarage.metrics.metric import Null
 from scgarage.preprocess import Components
@@ -98,33 +98,110 @@ def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator
     InputError
         If the reference half or a sample would have fewer than :data:`MIN_CELLS` cells.
     """
-    reference, holdout = _divide_test(inputs.test, rng)
-    n_cells = _sample_size(holdout, inputs, max_cells)
+    reference, holdout = (inputs.test.take(rows) for rows in halve(inputs.test.labels, rng))
+    n_cells = _sample_size(len(reference), len(holdout), inputs, max_cells)
     space = fit_space(reference, n_pcs, rng)
-    train_order = rng.permutation(len(inputs.train))
-    floor, unused = (inputs.train.take(rows) for rows in (train_order[:n_cells], train_order[n_cells:]))
-    known = [(space.transform(cells.log_expr), cells.labels) for cells in (reference, unused)]
-    samples = {
-        "holdout": holdout.draw(n_cells, rng),
-        "synthetic": inputs.synthetic.draw(n_cells, rng),
-        "floor": floor,
-        "poisson": inputs.null.sample(n_cells, rng),
-        "fresh": inputs.validation.draw(n_cells, rng),
-    }
+    order = rng.permutation(len(inputs.train))
     neighbours = inputs.train.draw(NEIGHBOUR_LIMIT, rng)
-    samples["copy"] = copies(neighbours, n_cells, rng)
-    ready = {name: _sample(cells, space) for name, cells in samples.items()}
-    if inputs.synthetic.labels is None:
-        # The floor is labelled the same way, so that the classifier's own mistakes do not count against the model.
-        for name in ("synthetic", "floor"):
-            ready[name] = _relabel(ready[name], known)
+    synthetic = _sample(inputs.synthetic.draw(n_cells, rng), space)
+    floor = _sample(inputs.train.take(order[:n_cells]), space)
+    if not inputs.labelled:
+        known = [reference, inputs.train.take(order[n_cells:])]
+        # The floor is labelled the same way: the classifier's mistakes must not count against the model.
+        synthetic, floor = _relabel([synthetic, floor], known, space, rng)
+    poisson = _sample(inputs.null.sample(n_cells, rng), space)
+    one_type = np.full(n_cells, _commonest(inputs.train.labels))
+    fresh = inputs.validation.draw(n_cells, rng)
     return Comparison(
-        holdout=ready["holdout"],
-        synthetic=ready["synthetic"],
-        floor=ready["floor"],
-        nulls={"poisson": ready["poisson"], "copy": ready["copy"], "one type": _one_type(ready["poisson"], inputs)},
-        fresh=ready["fresh"] if len(samples["fresh"]) >= MIN_FRESH else None,
+        holdout=_sample(holdout.draw(n_cells, rng), space),
+        synthetic=synthetic,
+        floor=floor,
+        nulls={
+            "poisson": poisson,
+            "one type": replace(poisson, labels=one_type),
+            "copy": _sample(copies(neighbours, n_cells, rng), space),
+        },
+        fresh=_sample(fresh, space) if len(fresh) >= MIN_FRESH else None,
         train_points=space.transform(neighbours.log_expr),
         holdout_points=space.transform(holdout.draw(NEIGHBOUR_LIMIT, rng).log_expr),
         seed=int(rng.integers(2**31)),
     )
+
+
+def measure(
+    metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] | None = None
+) -> dict[Role, float]:
+    """Return a metric's value for the synthetic cells, its floor and its null.
+
+    Parameters
+    ----------
+    metric
+        What to compute.
+    comparison
+        The cells of one repeat.
+    mask
+        Held-out cells that the value is about, (n_cells,), for a metric that has rows for rare types.
+    """
+    options: dict[str, Any] = {"random_state": comparison.seed} if metric.stochastic else {}
+    if mask is not None:
+        options["mask"] = mask
+    floor = comparison.fresh if metric.space == "memorisation" else comparison.floor
+    samples: dict[Role, Sample | None] = {
+        "value": comparison.synthetic,
+        "floor": floor,
+        "null": comparison.nulls[metric.null],
+    }
+    return {
+        # Without fresh cells, theory gives the share that copies nothing.
+        role: 0.5 if sample is None else metric.function(*_arguments(metric, sample, comparison), **options)
+        for role, sample in samples.items()
+    }
+
+
+def _arguments(metric: Metric, sample: Sample, comparison: Comparison) -> tuple[NDArray[Any], ...]:
+    holdout = comparison.holdout
+    match metric.space:
+        case "pca":
+            return holdout.points, sample.points
+        case "genes":
+            return holdout.log_expr, sample.log_expr
+        case "labels":
+            return holdout.labels, sample.labels
+        case "memorisation":
+            return sample.points, comparison.train_points, comparison.holdout_points
+
+
+def _sample_size(n_reference: int, n_holdout: int, inputs: Inputs, max_cells: int) -> int:
+    found = {
+        "half of the test part that fits the space": n_reference,
+        "half of the test part to compare with": n_holdout,
+        "training part": len(inputs.train),
+        "synthetic data": len(inputs.synthetic),
+        "limit max_cells": max_cells,
+    }
+    for name, n_cells in found.items():
+        if n_cells < MIN_CELLS:
+            msg = f"the {name} has {n_cells} cells; the judge needs at least {MIN_CELLS} there"
+            raise InputError(msg)
+    return min(n_holdout, len(inputs.train), len(inputs.synthetic), max_cells)
+
+
+def _sample(cells: Cells, space: Components) -> Sample:
+    return Sample(space.transform(cells.log_expr), cells.log_expr.toarray(), cells.labels)
+
+
+def _relabel(
+    samples: list[Sample], known: list[Cells], space: Components, rng: np.random.Generator
+) -> list[Sample]:
+    """Replace the labels of samples by those that real cells outside the comparison predict."""
+    teachers = [cells.draw(REFERENCE_LIMIT, rng) for cells in known]
+    points = np.concatenate([space.transform(cells.log_expr) for cells in teachers])
+    labels = np.concatenate([cells.labels for cells in teachers])
+    predicted = predict_labels(points, labels, np.concatenate([sample.points for sample in samples]))
+    parts = np.split(predicted, np.cumsum([len(sample.labels) for sample in samples])[:-1])
+    return [replace(sample, labels=part) for sample, part in zip(samples, parts, strict=True)]
+
+
+def _commonest(labels: NDArray[np.str_]) -> str:
+    types, counts = np.unique(labels, return_counts=True)
+    return str(types[counts.argmax()])

@@ -28,6 +28,10 @@ __all__ = ["RARE_SHARE", "Inputs", "prepare"]
 RARE_SHARE = 0.05
 """A type is rare when its share of the training cells is smaller."""
 
+PREDICTED = (
+    "the synthetic cells came without types; theirs were predicted by a classifier trained on real cells"
+)
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -37,6 +41,8 @@ class Inputs:
     ----------
     train, validation, test, synthetic
         Log expression of the genes selected on train, and types.
+    labelled
+        Whether the synthetic cells came with types; if not, all of theirs are "unsure" here.
     null
         Generator of independent genes, fitted on train.
     labels_key
@@ -53,6 +59,7 @@ class Inputs:
     validation: Cells
     test: Cells
     synthetic: Cells
+    labelled: bool
     null: NullGenerator
     labels_key: str
     value_kind: ValueKind
@@ -104,11 +111,12 @@ def prepare(
         synthetic=Cells(
             _log_expr(synthetic, synthetic_layer, genes, kind), _synthetic_labels(synthetic, key, labels)
         ),
+        labelled=key in synthetic.obs,
         null=null,
         labels_key=key,
         value_kind=kind,
         rare_types=_rare_types(labels["train"]),
-        notes=tuple(_split_notes(synthetic, split)),
+        notes=tuple(_split_notes(synthetic, split) + ([] if key in synthetic.obs else [PREDICTED])),
     )
 
 
@@ -123,7 +131,9 @@ def _labels_key(split: Split, labels_key: str | None) -> str:
 def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
     for name, kind in (("real", real), ("synthetic", synthetic)):
         if kind not in {"counts", "log-normalised"}:
-            msg = f"the {name} values are {kind}; the judge needs counts or log-normalised values (layer= picks a layer)"
+            msg = (
+                f"the {name} values are {kind}; the judge needs counts or log-normalised values (see layer=)"
+            )
             raise InputError(msg)
     if real != synthetic:
         msg = (
@@ -156,25 +166,27 @@ def _labels(cells: AnnData, key: str) -> NDArray[np.str_]:
     if cells.obs[key].isna().any():
         msg = f"obs[{key!r}] of the real cells has missing values; fill or drop those cells"
         raise InputError(msg)
-    return cells.obs[key].astype(str).to_numpy(dtype=np.str_)
+    return np.asarray(cells.obs[key].astype(str), dtype=np.str_)
 
 
-def _synthetic_labels(
-    synthetic: AnnData, key: str, real: dict[str, NDArray[np.str_]]
-) -> NDArray[np.str_] | None:
-    """Return the labels of synthetic cells, a missing one as "unsure"; ``None`` when there is no such column."""
+def _synthetic_labels(synthetic: AnnData, key: str, real: dict[str, NDArray[np.str_]]) -> NDArray[np.str_]:
+    """Return the labels of synthetic cells; a missing one, or a missing column, is "unsure"."""
     if key not in synthetic.obs:
-        return None
+        return np.full(synthetic.n_obs, UNSURE)
     labels = synthetic.obs[key].astype(object).where(synthetic.obs[key].notna(), UNSURE)
-    found = labels.astype(str).to_numpy(dtype=np.str_)
+    found = np.asarray(labels.astype(str), dtype=np.str_)
     types = np.unique(np.concatenate(list(real.values())))
     if not np.isin(found, [*types, UNSURE]).any():
         msg = (
-            f"no label of the synthetic cells is a real type: found {', '.join(map(repr, np.unique(found)[:5]))}, "
-            f"expected {', '.join(map(repr, types[:5]))}; rename them, or drop the column to have them predicted"
+            f"no label of the synthetic cells is a real type: found {_first(found)}, expected {_first(types)}"
+            "; rename them, or drop the column to have types predicted"
         )
         raise InputError(msg)
     return found
+
+
+def _first(labels: NDArray[np.str_]) -> str:
+    return ", ".join(map(repr, np.unique(labels)[:5].tolist()))
 
 
 def _rare_types(labels: NDArray[np.str_]) -> tuple[str, ...]:
@@ -193,8 +205,8 @@ def _split_notes(synthetic: AnnData, split: Split) -> list[str]:
     if "fingerprint" not in theirs or same:
         return []
     note = (
-        "the synthetic cells come from a model that was fitted on another split, so held-out cells may have been "
-        "among its training cells"
+        "the synthetic cells come from a model that was fitted on another split, so held-out cells may have "
+        "been among its training cells"
     )
     warnings.warn(f"{note}; evaluate with the split that the model was fitted on", UserWarning, stacklevel=4)
     return [note]

@@ -45,9 +45,7 @@ class TypeMix:
         types, codes = np.unique(labels, return_inverse=True)
         return cls(types, np.bincount(codes) / len(codes), codes)
 
-    def means(
-        self, values: sparse.csr_matrix | NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def means(self, values: sparse.csr_matrix | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean of each column of ``values`` (n_cells, n_columns) in each type."""
         weights = 1.0 / np.bincount(self.codes)[self.codes]
         shape = (len(self.types), len(self.codes))
@@ -66,8 +64,8 @@ class PoissonNull:
 
     .. math:: t \sim \mathrm{Cat}(p), \quad c_j \sim \mathrm{Poisson}(\mu_{tj})
 
-    Neither the correlation of genes nor the variation of library sizes is kept. Genes outside the selection enter
-    only through their sum, which is Poisson too.
+    Neither the correlation of genes nor the variation of library sizes is kept. Genes outside the selection
+    enter only through their sum, which is Poisson too.
 
     Attributes
     ----------
@@ -84,9 +82,7 @@ class PoissonNull:
     rest: NDArray[np.float64]
 
     @classmethod
-    def fit(
-        cls, counts: sparse.csr_matrix, totals: NDArray[np.float64], labels: NDArray[np.str_]
-    ) -> Self:
+    def fit(cls, counts: sparse.csr_matrix, totals: NDArray[np.float64], labels: NDArray[np.str_]) -> Self:
         """Average training cells.
 
         Parameters

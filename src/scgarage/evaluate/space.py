@@ -28,8 +28,8 @@ def halve(labels: NDArray[np.str_], rng: np.random.Generator) -> tuple[Index, In
     Returns
     -------
     tuple of numpy.ndarray
-        Rows of the reference half and rows of the holdout half; the cells of a type, and all cells, differ by at
-        most one between them.
+        Rows of the reference half and rows of the holdout half; the cells of a type, and all cells, differ
+        by at most one between them.
     """
     shuffled = rng.permutation(len(labels))
     by_type = shuffled[np.argsort(labels[shuffled], kind="stable")]
@@ -40,8 +40,8 @@ def halve(labels: NDArray[np.str_], rng: np.random.Generator) -> tuple[Index, In
 def fit_space(reference: Cells, n_pcs: int, rng: np.random.Generator) -> Components:
     """Fit the judge's principal components on reference cells.
 
-    Neither the training nor the compared cells take part: components fitted on training cells stretch along those
-    very cells, and fresh real cells then look further from them than from each other.
+    Neither the training nor the compared cells take part: components fitted on training cells stretch along
+    those very cells, and fresh real cells then look further from them than from each other.
 
     Parameters
     ----------

@@ -103,7 +103,10 @@ def _check_replaceable(final: Path, replaces: str | None) -> None:
     """Refuse to replace a directory that is not an older output of the same kind."""
     if replaces is None or not final.is_dir() or (final / replaces).exists() or not any(final.iterdir()):
         return
-    msg = f"{final} is a folder without '{replaces}' that holds other files; it is not replaced; choose another path"
+    msg = (
+        f"{final} is a folder of other files (it has no '{replaces}') and is not replaced; choose another "
+        "path"
+    )
     raise OutputExistsError(msg)
 
 

@@ -11,7 +11,7 @@ __all__ = ["check_not_empty", "reading"]
 
 @contextmanager
 def reading(path: Path, expected: str) -> Iterator[None]:
-    """Turn any error raised in the block into an InputError that names the path and what was expected there."""
+    """Turn any error of the block into an InputError that names the path and what was expected there."""
     try:
         yield
     except (ScgarageError, MemoryError):
@@ -19,8 +19,8 @@ def reading(path: Path, expected: str) -> Iterator[None]:
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0][:200]
         msg = (
-            f"{path} cannot be read as {expected} ({type(error).__name__}: {reason}); the file may be incomplete, or of "
-            "another format than its name says"
+            f"{path} cannot be read as {expected} ({type(error).__name__}: {reason}); the file may be "
+            "incomplete, or of another format than its name says"
         )
         raise InputError(msg) from error
 

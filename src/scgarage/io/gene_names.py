@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-__all__ = ["count_gene_names", "share_barcodes", "share_ensembl", "without_version"]
+__all__ = ["count_gene_names", "explain_mismatch", "share_barcodes", "share_ensembl"]
 
 _MAX_NAMES = 50_000
 _ENSEMBL = r"^ENS[A-Z]*G\d{6,}"
@@ -14,13 +14,43 @@ _GENE_FAMILY = (
 )
 _BARCODE = r"[ACGTN]{12,}"
 _COMMON_GENES = frozenset(
-    "ACTB ACTG1 B2M CD3D CD74 CD79A CST3 EEF1A1 EPCAM FTH1 FTL GAPDH HBB INS KRT18 LYZ MALAT1 NEAT1 NKG7 PPIA PTMA "
-    "S100A8 S100A9 TMSB10 TMSB4X TPT1 TUBA1B UBC VIM XIST".split()
+    {
+        *(
+            "ACTB",
+            "ACTG1",
+            "B2M",
+            "CD3D",
+            "CD74",
+            "CD79A",
+            "CST3",
+            "EEF1A1",
+            "EPCAM",
+            "FTH1",
+            "FTL",
+            "GAPDH",
+            "HBB",
+        ),
+        *(
+            "INS",
+            "KRT18",
+            "LYZ",
+            "MALAT1",
+            "NEAT1",
+            "NKG7",
+            "PPIA",
+            "PTMA",
+            "S100A8",
+            "S100A9",
+            "TMSB10",
+            "TMSB4X",
+        ),
+        *("TPT1", "TUBA1B", "UBC", "VIM", "XIST"),
+    }
 )
 
 
 def count_gene_names(names: Iterable[str]) -> int:
-    """Count the names that can only be genes: Ensembl identifiers, ribosomal, mitochondrial and common genes."""
+    """Count names that can only be genes: Ensembl identifiers, ribosomal, mitochondrial and common genes."""
     series = _sample(names)
     known = series.str.upper().isin(_COMMON_GENES)
     return int((known | series.str.contains(_GENE_FAMILY) | series.str.contains(_ENSEMBL)).sum())
@@ -38,13 +68,45 @@ def share_barcodes(names: Iterable[str]) -> float:
     return float(series.str.contains(_BARCODE).mean()) if len(series) else 0.0
 
 
-def without_version(names: Iterable[str]) -> pd.Index[str]:
+def explain_mismatch(var: pd.DataFrame, wanted: "pd.Index[str]") -> str:
+    """Say why the gene names of a data set differ from the wanted ones, and what to do.
+
+    Parameters
+    ----------
+    var
+        Table of genes, its index their names.
+    wanted
+        Wanted names, of which some are missing or to which some are added.
+
+    Returns
+    -------
+    A phrase for an error message.
+    """
+    found = pd.Index(var.index.astype(str))
+    missing = wanted[~wanted.isin(found)]
+    for column in var.columns[var.dtypes.map(lambda dtype: dtype.kind == "O")]:
+        if len(missing) and missing.isin(var[column].astype(str)).mean() > 0.5:
+            return (
+                f"adata.var['{column}'] holds such names: adata.var_names = adata.var['{column}'].astype(str)"
+            )
+    if len(missing) < len(wanted):
+        return "both must hold the same genes: subset both to the genes in common before fitting"
+    if (share_ensembl(found) > 0.5) != (share_ensembl(wanted) > 0.5):
+        return "one side has Ensembl identifiers and the other gene symbols: name both alike"
+    if _without_version(wanted).isin(_without_version(found)).mean() > 0.5:
+        return "only the versions of the Ensembl identifiers differ: remove the part after the dot"
+    if wanted.str.upper().isin(found.str.upper()).mean() > 0.5:
+        return "only upper and lower case differ, as between human and mouse symbols"
+    return "no gene is in common: are these names of another species or annotation?"
+
+
+def _without_version(names: Iterable[str]) -> "pd.Index[str]":
     """Remove the version from Ensembl identifiers (``ENSG00000111640.15``)."""
     series = pd.Series(np.asarray(list(names), dtype=object)).astype(str)
     return pd.Index(series.str.replace(r"^(ENS[A-Z]*G\d{6,})\.\d+$", r"\1", regex=True))
 
 
-def _sample(names: Iterable[str]) -> pd.Series[str]:
+def _sample(names: Iterable[str]) -> "pd.Series[str]":
     """Return evenly spaced names, all of them up to a limit."""
     every = pd.Series(np.asarray(list(names), dtype=object)).astype(str)
     return every.iloc[:: max(1, len(every) // _MAX_NAMES)]

@@ -25,7 +25,7 @@ def add_labels(adata: AnnData, path: Path, labels_key: str) -> None:
     check_not_empty(path)
     with reading(path, "a label file"):
         lines = _read_lines(path)
-        if len(lines[0]) == 1:
+        if max(map(len, lines)) == 1:
             labels = _in_order(lines, adata, path)
         else:
             labels = _by_name(lines, adata, path, labels_key)
@@ -34,13 +34,15 @@ def add_labels(adata: AnnData, path: Path, labels_key: str) -> None:
 
 
 def as_text_labels(column: pd.Series) -> pd.Series:
-    """Return a column of labels as a categorical of strings; a column that holds measurements is returned as it is.
+    """Return a column of labels as a categorical of strings, and a column of measurements as it is.
 
     Text, categories, booleans and up to 200 different whole numbers count as labels; missing values stay
     missing.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.rename_categories([str(category) for category in column.cat.categories])
+        names = [str(category) for category in column.cat.categories]
+        if len(set(names)) == len(names):
+            return column.cat.rename_categories(names)
     if column.dtype.kind in "fiu":
         values = column.dropna()
         if not (np.mod(values, 1) == 0).all() or values.nunique() > _MAX_INTEGER_LABELS:
@@ -72,8 +74,9 @@ def _in_order(lines: list[list[str]], adata: AnnData, path: Path) -> list[str]:
         labels = labels[1:]
     if len(labels) != adata.n_obs:
         msg = (
-            f"{path} has {len(labels):,} labels in one column and the expression data {adata.n_obs:,} cells; one label "
-            "per cell in the same order is expected (with or without a header), or two columns: cell, label"
+            f"{path} has {len(labels):,} labels in one column and the expression data {adata.n_obs:,} cells; "
+            "one label per cell in the same order is expected (with or without a header), or two columns: "
+            "cell, label"
         )
         raise InputError(msg)
     return labels
@@ -93,8 +96,8 @@ def _by_name(lines: list[list[str]], adata: AnnData, path: Path, labels_key: str
     if (position < 0).any():
         missing = adata.obs_names[position < 0]
         msg = (
-            f"{path} has no label for {len(missing):,} of {adata.n_obs:,} cells, such as '{missing[0]}'; its first column "
-            f"must hold the cell names (found such as '{names[0]}')"
+            f"{path} has no label for {len(missing):,} of {adata.n_obs:,} cells, such as '{missing[0]}'; its "
+            f"first column must hold the cell names (it holds '{names[0]}', for one)"
         )
         raise InputError(msg)
     return list(labels[position])
@@ -115,7 +118,11 @@ def _label_column(
     if n_fields == 2:
         is_header = lines[0][0] not in adata.obs_names and len(lines) > adata.n_obs
         return (lines[1:] if is_header else lines), 1
-    msg = f"{path} has {n_fields} columns and none is called '{labels_key}'; pass labels_key= one of: {header[1:]}"
+    available = ", ".join(map(repr, header[1:]))
+    msg = (
+        f"{path} has {n_fields} columns and none is called '{labels_key}'; pass labels_key= one of: "
+        f"{available}"
+    )
     raise InputError(msg)
 
 

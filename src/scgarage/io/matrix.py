@@ -53,7 +53,8 @@ def as_matrix(X: Any, *, what: str = "X") -> Matrix:
         raise InputError(msg)
     if isinstance(X, pd.DataFrame):
         X = X.to_numpy()
-    if not (sp.issparse(X) or isinstance(X, np.ndarray)):
+    is_sparse = bool(sp.issparse(X))
+    if not is_sparse and not isinstance(X, np.ndarray):
         msg = (
             f"{what} is a {type(X).__module__}.{type(X).__name__}; a SciPy sparse matrix or a NumPy array is "
             "expected; load the data into memory first, with adata.to_memory()"
@@ -66,7 +67,7 @@ def as_matrix(X: Any, *, what: str = "X") -> Matrix:
         raise InputError(msg)
     if X.dtype.kind == "b" or X.dtype == np.float16:
         X = X.astype(np.float32)
-    if sp.issparse(X):
+    if is_sparse:
         return X if isinstance(X, sp.csr_matrix) else sp.csr_matrix(X)
     return np.asarray(X)
 
@@ -81,18 +82,27 @@ def row_chunks(X: Matrix, *, max_values: int = _CHUNK_VALUES) -> Iterator[tuple[
 
 
 def stored_values(X: Matrix) -> NDArray[Any]:
-    """Return the values that ``X`` stores, shape ``(n_stored,)``: the non-zeros of CSR, everything when dense."""
+    """Return the values that ``X`` stores, shape ``(n_stored,)``: all of a dense ``X``, non-zeros of CSR."""
     return X.data if isinstance(X, sp.csr_matrix) else X.reshape(-1)
 
 
 def row_sums(X: Matrix) -> NDArray[np.float64]:
     """Return the total of each cell in double precision, shape ``(n_cells,)``."""
-    return np.asarray(X.sum(axis=1, dtype=np.float64)).reshape(-1)
+    totals = [_double(block).sum(axis=1) for _, block in row_chunks(X)]
+    return np.concatenate([np.zeros(0), *(np.asarray(part).reshape(-1) for part in totals)])
 
 
 def column_sums(X: Matrix) -> NDArray[np.float64]:
     """Return the total of each gene in double precision, shape ``(n_genes,)``."""
-    return np.asarray(X.sum(axis=0, dtype=np.float64)).reshape(-1)
+    totals = np.zeros(X.shape[1])
+    for _, block in row_chunks(X):
+        totals += np.asarray(_double(block).sum(axis=0)).reshape(-1)
+    return totals
+
+
+def _double(block: Matrix) -> Matrix:
+    """Convert before adding: SciPy adds in the matrix's own precision, whatever dtype its sum is given."""
+    return block.astype(np.float64)
 
 
 def find_values(
@@ -127,7 +137,7 @@ def compact(X: Matrix) -> Matrix:
 
     A matrix with more than half zeros becomes CSR with sorted indices and without stored zeros; sparse
     input stays sparse. Values become float32, except whole numbers above 2**24, which float32 cannot hold
-    and which become float64. The memory of ``X`` may be used again, so ``X`` must not be used afterwards.
+    and which become float64. The result may share memory with ``X``, or be ``X`` itself.
 
     Parameters
     ----------
@@ -140,7 +150,9 @@ def compact(X: Matrix) -> Matrix:
     """
     dtype = _value_dtype(X)
     if isinstance(X, sp.csr_matrix):
-        # Memory that came from another library may be read-only.
+        if X.dtype == dtype and X.has_sorted_indices and np.count_nonzero(X.data) == X.data.size:
+            return X
+        # Copied, because memory that came from another library may be read-only.
         same = sp.csr_matrix((X.data.astype(dtype), X.indices.copy(), X.indptr.copy()), shape=X.shape)
         same.eliminate_zeros()
         same.sort_indices()

@@ -43,7 +43,7 @@ def transposed_because(adata: AnnData) -> str | None:
         return None
     ratio = _spread_ratio(adata)
     if ratio > _MAX_SPREAD_RATIO:
-        return f"the totals of the rows vary {ratio:.1f} times as much as those of the columns, as those of genes do"
+        return f"their totals vary {ratio:.1f} times as much as those of the columns, as totals of genes do"
     return None
 
 

@@ -23,7 +23,10 @@ __all__ = ["read"]
 
 _STORES = {".h5ad": read_h5ad, ".loom": read_loom}
 _TABLES = {".csv", ".tsv", ".tab", ".txt"}
-_EXPECTED = ".h5ad, .loom, .h5 (10x), .csv, .tsv or .txt, or a folder: zarr, or 10x with matrix.mtx, barcodes.tsv and features.tsv"
+_EXPECTED = (
+    ".h5ad, .loom, .h5 (10x), .csv, .tsv or .txt, or a folder: zarr, or 10x with matrix.mtx, barcodes.tsv "
+    "and features.tsv"
+)
 
 
 def read(
@@ -37,7 +40,7 @@ def read(
     labels: str | Path | None = None,
     labels_key: str = "cell_type",
 ) -> AnnData:
-    """Read expression data of any common format.
+    r"""Read expression data of any common format.
 
     The format follows from the name: ``.h5ad``, ``.loom`` (extra ``loom``), ``.h5`` (10x Cell Ranger),
     ``.csv``, ``.tsv``, ``.tab`` and ``.txt``, each but ``.h5`` also with ``.gz``; a folder is a zarr store
@@ -108,7 +111,7 @@ def read(
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     table = Path(folder) / "cells.csv"
-    ...     _ = table.write_text(",CD3D,LYZ\\ncell_1,3,0\\ncell_2,0,8\\n")
+    ...     _ = table.write_text(",CD3D,LYZ\ncell_1,3,0\ncell_2,0,8\n")
     ...     adata = read(table, genes_as="columns")
     >>> adata.shape, adata.uns["scgarage"]["value_kind"]
     ((2, 2), 'counts')
@@ -125,7 +128,7 @@ def read(
     elif labels_key in adata.obs:
         adata.obs[labels_key] = as_text_labels(adata.obs[labels_key])
     _record_value_kind(adata, path)
-    _warn_about(adata, path)
+    _warn_about(adata, path, chosen=layer is not None)
     return adata
 
 
@@ -136,13 +139,12 @@ def _read_format(path: Path, *, layer: str | None, header: bool, table_options: 
         raise InputError(msg)
     check_not_empty(path)
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-    is_store = path.is_dir() and is_zarr(path) or path.is_file() and suffix in _STORES
+    is_store = is_zarr(path) if path.is_dir() else suffix in _STORES
     is_table = path.is_file() and suffix in _TABLES
-    given = [name for name, value in table_options.items() if value is not None] + (
-        [] if header else ["header"]
-    )
+    given = [name for name, value in table_options.items() if value is not None]
+    given += [] if header else ["header"]
     if given and not is_table:
-        msg = f"{path} is not a text table, so {', '.join(given)} cannot be used; leave out"
+        msg = f"{path} is not a text table, so {', '.join(given)} cannot be used; leave it out"
         raise InputError(msg)
     if layer is not None and not is_store:
         msg = f"{path} has no layers, so layer={layer!r} cannot be used; leave it out"
@@ -171,24 +173,22 @@ def _record_value_kind(adata: AnnData, path: Path) -> None:
     adata.uns[UNS_KEY] = {**(record if isinstance(record, Mapping) else {}), "value_kind": kind}
 
 
-def _warn_about(adata: AnnData, path: Path) -> None:
+def _warn_about(adata: AnnData, path: Path, *, chosen: bool) -> None:
     """Warn about data that can be read and hardly used as they are."""
     reason = transposed_because(adata)
     if reason is not None:
-        msg = f"{path}: the rows look like genes, and cells are expected ({reason}); "
-        remedy = (
-            "use the other genes_as="
-            if "genes_as" in msg
-            else "transpose with adata.T, or use the other genes_as="
+        msg = (
+            f"{path}: the rows look like genes, and cells are expected ({reason}); if they are, use adata.T, "
+            "or the other genes_as= for a text table"
         )
-        warnings.warn(msg + remedy, UserWarning, stacklevel=3)
+        warnings.warn(msg, UserWarning, stacklevel=3)
     kind = adata.uns[UNS_KEY]["value_kind"]
-    if kind == "counts":
+    if kind == "counts" or (chosen and kind == "log-normalised"):
         return
     alternative = find_alternative(adata, ["counts"])
     if alternative is None and kind != "log-normalised":
         alternative = find_alternative(adata, ["log-normalised"])
     if alternative is None and kind == "log-normalised":
         return
-    msg = f"{path}: X is {describe_values(adata.X)}"
+    msg = f"{path}, X: {describe_values(adata.X)}"
     warnings.warn(f"{msg}; {alternative}" if alternative else msg, UserWarning, stacklevel=3)

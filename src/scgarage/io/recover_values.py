@@ -17,6 +17,9 @@ __all__ = ["RecoveredCounts", "counts_from_log_normalised"]
 _FLOAT32_NOISE = 2.0**-22
 """Relative error of a normalised value after a few operations in single precision."""
 
+_CERTAIN = 0.25
+"""Noise in counts up to which rounding gives the right count; the factor of the cell is uncertain as well."""
+
 _MAX_EXPONENT = 60.0
 _BASES = {"math.e": math.e, "2": 2.0, "10": 10.0}
 
@@ -45,11 +48,11 @@ class RecoveredCounts:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Result for a block of cells: counts of the stored values, largest deviation of each cell, open values."""
+    """Result for a block of cells."""
 
     counts: NDArray[np.float64]  # (n_stored,)
     deviation: NDArray[np.float64]  # (n_rows,)
-    uncertain: NDArray[np.bool_]  # (n_stored,)
+    uncertain: NDArray[np.bool_]  # (n_stored,); rounding of the input leaves the last count open
     n_informative: int
     n_tested: int
 
@@ -127,23 +130,28 @@ def _check_arguments(base: float, tolerance: float) -> None:
         msg = f"base={base!r} is not the base of a logarithm; pass a number above 1, such as math.e, 2 or 10"
         raise InputError(msg)
     if not 0 < tolerance < 0.33:
-        msg = f"tolerance={tolerance!r} must lie above 0 and below 0.33: at a third, any smallest count would pass"
+        msg = (
+            f"tolerance={tolerance!r} must lie above 0 and below 0.33: at a third, a smallest count of 3 "
+            "would pass"
+        )
         raise InputError(msg)
 
 
 def _check_values(X: Matrix, base: float) -> None:
     """Refuse values that cannot be logarithms of non-negative numbers."""
+    if 0 in X.shape:
+        msg = f"the matrix has shape {X.shape}; at least one cell and one gene are expected"
+        raise InputError(msg)
     n_bad, _ = find_values(X, lambda values: ~(values >= 0) | np.isinf(values))
     if n_bad:
-        msg = f"{n_bad:,} values are negative, NaN or infinite; log-normalised values are finite and non-negative"
+        msg = (
+            f"{n_bad:,} values are negative, NaN or infinite; log-normalised values are finite and not "
+            "negative"
+        )
         raise InputError(msg)
     n_large, _ = find_values(X, lambda values: values * math.log(base) > _MAX_EXPONENT)
-    if n_large or X.shape[0] == 0 or X.shape[1] == 0:
-        msg = (
-            f"{n_large:,} values are too large for logarithms; linear values (CPM, TPM) must be log-transformed first"
-            if n_large
-            else f"the matrix has shape {X.shape}; at least one cell and one gene are expected"
-        )
+    if n_large:
+        msg = f"{n_large:,} values are too large for logarithms; log-transform linear values (CPM, TPM) first"
         raise InputError(msg)
 
 
@@ -172,32 +180,27 @@ def _as_rows(block: Matrix) -> sp.csr_matrix:
 
 def _recover_rows(rows: sp.csr_matrix, *, base: float, tolerance: float, half_step: float) -> _Rows:
     """Recover the counts of a block of cells, with the deviation of the values that can be tested."""
-    n_stored = np.diff(rows.indptr)
-    cell = np.repeat(np.arange(rows.shape[0]), n_stored)  # (n_stored,)
+    n_rows = rows.shape[0]
+    cell = np.repeat(np.arange(n_rows), np.diff(rows.indptr))  # (n_stored,)
     values = np.expm1(rows.data * math.log(base))
     step = np.maximum(half_step, np.spacing(rows.data.astype(np.float32)).astype(np.float64))
     noise = (1 + values) * math.log(base) * step + values * _FLOAT32_NOISE
-    starts = rows.indptr[:-1][n_stored > 0]
-    unit = np.ones(rows.shape[0])
-    unit[n_stored > 0] = np.minimum.reduceat(values, starts) if starts.size else 1.0
-    unit_noise = np.zeros(rows.shape[0])
-    unit_noise[n_stored > 0] = np.minimum.reduceat(noise, starts) if starts.size else 0.0
+    unit, unit_noise = _row_minimum(values, rows.indptr), _row_minimum(noise, rows.indptr)
 
     ratio = values / unit[cell]
     tested = noise / unit[cell] + ratio * (unit_noise / unit)[cell] <= tolerance / 2
     deviation = np.where(tested, np.abs(ratio - np.rint(ratio)), 0.0)
     refined = _refined_unit(values, np.rint(ratio), noise, use=tested | (ratio == 1), cell=cell, unit=unit)
+    noise = noise / refined[cell]
     ratio = values / refined[cell]
     counts = np.rint(ratio)
-    certain = noise / refined[cell] <= tolerance / 2
-    deviation = np.maximum(deviation, np.where(certain, np.abs(ratio - counts), 0.0))
-    informative = counts > 1
+    deviation = np.maximum(deviation, np.where(noise <= tolerance / 2, np.abs(ratio - counts), 0.0))
     return _Rows(
         counts=counts,
-        deviation=_row_maximum(deviation, cell, rows.shape[0]),
-        uncertain=noise / refined[cell] > 0.5,
-        n_informative=int(informative.sum()),
-        n_tested=int((informative & tested).sum()),
+        deviation=_row_maximum(deviation, cell, n_rows),
+        uncertain=noise > _CERTAIN,
+        n_informative=int((counts > 1).sum()),
+        n_tested=int(((counts > 1) & tested).sum()),
     )
 
 
@@ -216,6 +219,15 @@ def _refined_unit(
     products = np.bincount(cell, weights * values, minlength=n_rows)
     squares = np.bincount(cell, weights * counts, minlength=n_rows)
     return np.divide(products, squares, out=unit.copy(), where=squares > 0)
+
+
+def _row_minimum(values: NDArray[np.float64], indptr: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the smallest stored value of each row, 1 for a row without any, shape ``(n_rows,)``."""
+    minimum = np.ones(indptr.size - 1)
+    filled = np.diff(indptr) > 0
+    if filled.any():
+        minimum[filled] = np.minimum.reduceat(values, indptr[:-1][filled])
+    return minimum
 
 
 def _row_maximum(values: NDArray[np.float64], cell: NDArray[np.intp], n_rows: int) -> NDArray[np.float64]:
@@ -241,9 +253,10 @@ def _check_fit(
     worst = int(deviation.argmax())
     name = repr(cell_names[worst]) if cell_names is not None else f"number {worst} (counted from 0)"
     msg = (
-        f"the values are not log-normalised counts: with the smallest non-zero value of each cell taken as one count, "
-        f"{n_failed:,} of {deviation.size:,} cells have counts further than {tolerance:g} from a whole number "
-        f"(largest deviation {deviation[worst]:.2f}, cell {name}); {_advice(X, base, tolerance, deviation)}"
+        "the values are not log-normalised counts: with the smallest non-zero value of a cell taken as one "
+        f"count, {n_failed:,} of {deviation.size:,} cells have values further than {tolerance:g} from a "
+        f"whole number (largest deviation {deviation[worst]:.2f}, cell {name}); "
+        f"{_advice(X, base, tolerance, deviation)}"
     )
     raise InputError(msg)
 

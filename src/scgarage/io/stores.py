@@ -16,6 +16,7 @@ from anndata import AnnData
 
 from scgarage.errors import InputError, MissingExtraError
 from scgarage.io.faults import reading
+from scgarage.io.wording import listed
 
 __all__ = ["is_zarr", "on_disk", "read_h5ad", "read_loom", "read_zarr"]
 
@@ -58,8 +59,7 @@ def read_loom(path: Path, *, layer: str | None = None) -> AnnData:
             }
         if layer is not None and layer not in layers:
             _refuse_layer(layer, layers, path)
-        adata = ad.io.read_loom(file, X_name=layer or "", **names)
-    return adata
+        return ad.io.read_loom(file, X_name=layer or "", **names)
 
 
 def is_zarr(path: Path) -> bool:
@@ -85,7 +85,10 @@ def _check_group(file: Path, names: set[str], path: Path, expected: str) -> None
     with h5py.File(file, "r") as stored:
         found = set(stored)
     if not names <= found:
-        msg = f"{path} is not {expected}: it holds {_listed(found)}, and {_listed(names)} are expected"
+        msg = (
+            f"{path} is not {expected}: it holds {listed(sorted(found))}, and {listed(sorted(names))} are "
+            "expected"
+        )
         raise InputError(msg)
 
 
@@ -96,33 +99,32 @@ def _with_layer(adata: AnnData, layer: str | None, path: Path) -> AnnData:
     if layer is not None:
         adata.X = adata.layers[layer]
     if adata.X is None:
-        msg = f"{path} has no X; pass layer= one of: {_listed(adata.layers)}"
+        msg = f"{path} has no X; pass layer= one of: {listed(adata.layers)}"
         raise InputError(msg)
     return adata
 
 
 def _refuse_layer(layer: str, available: Any, path: Path) -> None:
-    msg = f"{path} has no layer '{layer}'; available: {_listed(available)}"
+    msg = f"{path} has no layer '{layer}'; available: {listed(available)}"
     raise InputError(msg)
 
 
 def _checked(adata: AnnData, path: Path) -> AnnData:
     """Refuse a sparse matrix that is inconsistent, as after an incomplete copy of a zarr folder."""
     X: Any = adata.X
-    if not sp.issparse(X) or X.format not in {"csr", "csc"}:
+    if not isinstance(X, sp.csr_matrix | sp.csc_matrix | sp.csr_array | sp.csc_array):
         return adata
     with reading(path, "AnnData with a valid sparse matrix"):
+        if X.indptr[-1] != X.data.size:
+            msg = f"{X.data.size:,} values are stored and {X.indptr[-1]:,} expected"
+            raise ValueError(msg)
         X.check_format(full_check=True)
     n_stored = X.nnz
     X.sum_duplicates()
     if n_stored != X.nnz:
         msg = (
-            f"{path} stores {n_stored - X.nnz:,} values of X twice; the file may be damaged; if it is not, call "
-            "adata.X.sum_duplicates() and write it again"
+            f"{path} stores {n_stored - X.nnz:,} values of X twice; the file may be damaged; if it is not, "
+            "call adata.X.sum_duplicates() and write it again"
         )
         raise InputError(msg)
     return adata
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(f"'{name}'" for name in sorted(names)) or "nothing"

@@ -86,7 +86,7 @@ def _find_layout(path: Path, *, header: bool, row_names: bool | None, delimiter:
         has_row_names = _has_row_names(first[0], values[0]) if row_names is None else row_names
         names = first[1:] if has_row_names else first
     elif header:
-        msg = f"{path}: the header has {len(first)} fields and the next line {n_fields}; the same number is expected"
+        msg = f"{path}: the header has {len(first)} fields and the next line {n_fields}; as many are expected"
         raise InputError(msg)
     else:
         has_row_names = not _is_number(values[0]) if row_names is None else row_names
@@ -147,12 +147,13 @@ def _read_values(path: Path, layout: _Layout) -> tuple[Matrix, list[str] | None]
     ):
         for chunk in chunks:
             if layout.has_row_names:
-                names.extend(chunk.pop(0))
-            _check_chunk(path, chunk, layout)
-            blocks.append(sp.csr_matrix(chunk.to_numpy()))
-    values = sp.csr_matrix(sp.vstack(blocks, format="csr"))
-    sparse = 2 * values.nnz < values.shape[0] * values.shape[1]
-    return values if sparse else values.toarray(), names or None
+                names.extend(chunk.iloc[:, 0])
+            values = chunk.iloc[:, int(layout.has_row_names) :]
+            _check_chunk(path, values, layout)
+            blocks.append(sp.csr_matrix(values.to_numpy()))
+    matrix = sp.csr_matrix(sp.vstack(blocks, format="csr"))
+    sparse = 2 * matrix.nnz < matrix.shape[0] * matrix.shape[1]
+    return matrix if sparse else matrix.toarray(), names or None
 
 
 def _check_chunk(path: Path, chunk: pd.DataFrame, layout: _Layout) -> None:
@@ -168,13 +169,14 @@ def _check_chunk(path: Path, chunk: pd.DataFrame, layout: _Layout) -> None:
         name = f" ({layout.column_names[position]!r})" if layout.column_names else ""
         line = int(chunk.index[row]) + layout.n_header_lines + 1
         msg = (
-            f"{path}: line {line}, column {position + 1 + layout.has_row_names}{name} holds {column.iloc[row]!r} where a "
-            "number is expected; values must not be missing, and labels belong in a file of their own (labels=)"
+            f"{path}: line {line}, column {position + 1 + layout.has_row_names}{name} holds "
+            f"{str(column.iloc[row])!r} where a number is expected; values must not be missing, and labels "
+            "belong in a file of their own (labels=)"
         )
         raise InputError(msg)
 
 
-def _index(names: list[str] | None, noun: str, n: int) -> pd.Index[str]:
+def _index(names: list[str] | None, noun: str, n: int) -> "pd.Index[str]":
     """Return the given names, or numbered ones."""
     width = len(str(max(n - 1, 0)))
     return pd.Index(names if names is not None else [f"{noun}_{number:0{width}d}" for number in range(n)])

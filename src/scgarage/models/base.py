@@ -191,6 +191,7 @@ class GenerativeModel(ABC):
                 data = prepare(kept, labels_key=labels_key, layer=layer, n_top_genes=self.config.n_top_genes)
             validation = held
         held_out = prepare_validation(validation, data, layer=layer) if isinstance(validation, ad.AnnData) else None
+        self.history = pd.DataFrame({"step": []})
         with seeded(self.config.random_state):
             self.build(data, options)
             result = self.learn(data, held_out, options)

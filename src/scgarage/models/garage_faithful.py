@@ -1,7 +1,7 @@
 """GARAGE as its documents describe it: attention picks seed cells, the seeds guide a GAN in gene space."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import anndata as ad
@@ -18,9 +18,13 @@ from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData
 from scgarage.nn import HybridInput, SigmoidScaledHead, mlp
 from scgarage.preprocess import Components
-from scgarage.seeds import SELECTORS
+from scgarage.seeds import SELECTORS, GATSettings, Seeds, SeedSelector
+from scgarage.training import TrainResult
 
 __all__ = ["GarageFaithful", "GarageFaithfulConfig"]
+
+TYPE = "type"
+"""Column of the cell types in the table that the selectors see."""
 
 
 @dataclass(frozen=True)
@@ -177,12 +181,43 @@ class GarageFaithful(AdversarialModel):
         c = self.config
         n_seeds = math.ceil(c.leakage * data.n_cells)
         if n_seeds == 0:
-            return np.empty(0, dtype=np.int64)
-        cells = ad.AnnData(data.log_expr, obs=pd.DataFrame({"type": pd.Categorical(data.label_names())}))
-        components = Components.fit(
-            data.log_expr, c.n_components, labels=data.label_names(), random_state=c.random_state
-        )
+            self.seeds = Seeds(np.empty(0, dtype=np.int64), np.zeros(data.n_cells))
+            return self.seeds.indices
+        types = data.label_names()
+        cells = ad.AnnData(data.log_expr, obs=pd.DataFrame({TYPE: pd.Categorical(types)}, index=np.arange(len(types)).astype(str)))
+        components = Components.fit(data.log_expr, c.n_components, labels=types, random_state=c.random_state)
         cells.obsm["X_pca"] = components.transform(data.log_expr)
         seeds = self._selector(options).select(cells, n_seeds)
+        self.history = seeds.history.rename(columns={"validation/score": "gat/validation"})
         self.seeds = seeds
         return seeds.indices
+
+    def _selector(self, options: FitOptions) -> SeedSelector:
+        """Return the selector of the config; each takes the settings that concern it."""
+        c = self.config
+        kind = SELECTORS[c.selector]
+        gat = GATSettings(
+            n_neighbors=c.n_neighbors,
+            hidden=c.gat_hidden,
+            heads=c.gat_heads,
+            priority_weight=c.priority_weight,
+            learning_rate=c.gat_learning_rate,
+            n_epochs=c.gat_epochs,
+            patience=c.gat_patience,
+            accelerator=options.accelerator,
+            progress=options.progress,
+        )
+        settings = {
+            "labels_key": TYPE,
+            "rare_fraction": c.rare_fraction,
+            "rare_threshold": c.rare_threshold,
+            "random_state": c.random_state,
+            "gat": gat,
+            "rare_boost": c.priority_weight,
+        }
+        wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # selectors are dataclasses
+        return kind(**{name: value for name, value in settings.items() if name in wanted})
+
+    def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
+        numbers = {name: value for name, value in self.seeds.diagnostics.items() if math.isfinite(value)}
+        return super()._training_summary(result) | {"n_seeds": len(self.seeds), "seed_diagnostics": numbers}

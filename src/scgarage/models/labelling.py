@@ -49,7 +49,8 @@ class LabelClassifier:
         if len(coefficients) == 1:  # two types: scikit-learn keeps the second type's log-odds only
             coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
             intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
-        return cls(components, coefficients.astype(np.float32), intercepts.astype(np.float32))
+        # Memory order decides the last bit of a product; a loaded model must give the same bytes.
+        return cls(components, np.ascontiguousarray(coefficients, dtype=np.float32), intercepts.astype(np.float32))
 
     def probabilities(self, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the probability of each type, shape ``(n_cells, n_types)``, rows adding up to one."""

@@ -1,4 +1,8 @@
-"""Figures, one per file (``sg.pl``): data in, axes or a figure out; nothing is shown and pyplot is not touched."""
+"""Figures, one per file (``sg.pl``): data in, axes or a figure out.
+
+Nothing is shown and pyplot is not touched, so no figure has to be closed; in a notebook the figure
+(``ax.figure``) as the last expression of a cell shows itself.
+"""
 
 from scgarage.plotting.composition import composition, type_counts
 from scgarage.plotting.embedding import embedding

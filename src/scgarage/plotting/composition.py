@@ -1,6 +1,7 @@
 """Shares of the cell types among real and synthetic cells."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -51,7 +52,7 @@ def type_counts(parts: Mapping[str, ad.AnnData], labels_key: str) -> pd.DataFram
 def composition(counts: pd.DataFrame, *, rare: Collection[str] = (), ax: Axes | None = None) -> Axes:
     """Draw the share of each type in each part on a logarithmic axis, with the numbers of cells beside it.
 
-    Types with no cell at all stand as open markers in the grey band on the left, since a logarithm has no zero.
+    Types with no cell at all stand as open markers in the grey band on the left: a logarithm has no zero.
 
     Parameters
     ----------
@@ -75,50 +76,79 @@ def composition(counts: pd.DataFrame, *, rare: Collection[str] = (), ax: Axes | 
     ['B', 'NK (rare)']
     """
     if counts.empty or (counts.sum() == 0).any():
-        msg = f"every part needs cells with a type; numbers of cells found: {counts.sum().to_dict() or 'no part'}"
+        found = counts.sum().to_dict() or "no part"
+        msg = f"every part needs cells with a type; numbers of cells found: {found}"
         raise InputError(msg)
     ax = own_axes(ax, 0.9 + 0.27 * len(counts), width=FIGURE_WIDTH)
     shares = 100 * counts / counts.sum()
     smallest = float(shares[shares > 0].min().min())
-    zero = smallest / 2.2
-    rows = np.arange(len(counts))
-    ax.hlines(rows, zero, 100, color="#EDEDED", linewidth=0.8, zorder=0)
-    ax.axvspan(zero / 1.5, zero * 1.5, color="#F4F4F4", zorder=0)
-    offsets = np.linspace(-0.17, 0.17, len(counts.columns)) if len(counts.columns) > 1 else np.zeros(1)
-    for i, (part, offset) in enumerate(zip(counts.columns, offsets, strict=True)):
-        colour = SOURCE_COLOURS.get(COLOURS.get(part, ""), FAINT)
-        share = shares[part].to_numpy()
-        absent = share == 0
-        marker = MARKERS[i % len(MARKERS)]
-        drawn = {"marker": marker, "s": 30, "color": colour, "clip_on": False, "zorder": 3}
-        ax.scatter(share[~absent], rows[~absent] + offset, label=str(part), **drawn)
-        ax.scatter(np.full(absent.sum(), zero), rows[absent] + offset, **(drawn | {"color": "white", "edgecolor": colour}))
-        _write_counts(ax, counts[part], column=i, colour=colour)
-    _finish(ax, counts, rare, zero)
+    has_absent = bool((shares[shares.index != UNSURE] == 0).to_numpy().any())
+    zero = smallest / 2.2 if has_absent else None
+    ax.hlines(range(len(counts)), zero or smallest / 1.3, 100, color="#EDEDED", linewidth=0.8, zorder=0)
+    if zero is not None:
+        ax.axvspan(zero / 1.5, zero * 1.5, color="#F4F4F4", zorder=0)
+    for column, part in enumerate(counts.columns):
+        _draw_part(ax, shares[part], zero, column=column, n_parts=len(counts.columns))
+        _write_counts(ax, counts[part], column=column)
+    _finish(ax, counts, rare)
+    _percent_axis(ax, smallest, zero)
     return ax
 
 
-def _write_counts(ax: Axes, counts: "pd.Series[int]", *, column: int, colour: str) -> None:
+def _colour(part: str) -> str:
+    return SOURCE_COLOURS.get(COLOURS.get(part, ""), FAINT)
+
+
+def _draw_part(
+    ax: Axes, shares: "pd.Series[float]", zero: float | None, *, column: int, n_parts: int
+) -> None:
+    rows = np.arange(len(shares)) + 0.17 * (2 * column - n_parts + 1) / max(n_parts - 1, 1)
+    part, share = str(shares.name), shares.to_numpy(dtype=float)
+    drawn: dict[str, Any] = {"marker": MARKERS[column % len(MARKERS)], "s": 30, "clip_on": False, "zorder": 3}
+    ax.scatter(share[share > 0], rows[share > 0], color=_colour(part), label=part, **drawn)
+    if zero is not None:
+        absent = (share == 0) & np.asarray(shares.index != UNSURE)
+        places = np.full(absent.sum(), zero)
+        ax.scatter(places, rows[absent], color="white", edgecolor=_colour(part), **drawn)
+
+
+def _write_counts(ax: Axes, counts: "pd.Series[int]", *, column: int) -> None:
     # x in parts of the axes, y in data; then a shift in points, which the layout can make room for.
     frame = ax.get_yaxis_transform()
-    place = {"xycoords": frame, "textcoords": "offset points", "ha": "right", "annotation_clip": False}
+    place: dict[str, Any] = {
+        "xycoords": frame,
+        "textcoords": "offset points",
+        "ha": "right",
+        "annotation_clip": False,
+    }
     shift = 48 + 58 * column
-    ax.annotate(str(counts.name), (1, -0.75), xytext=(shift, 0), va="bottom", color=colour, **place)
+    ax.annotate(
+        str(counts.name), (1, -0.75), xytext=(shift, 0), va="bottom", color=_colour(str(counts.name)), **place
+    )
     for row, number in enumerate(counts):
         ax.annotate(f"{number:,}", (1, row), xytext=(shift, 0), va="center", fontsize=8.5, **place)
 
 
-def _finish(ax: Axes, counts: pd.DataFrame, rare: Collection[str], zero: float) -> None:
+def _finish(ax: Axes, counts: pd.DataFrame, rare: Collection[str]) -> None:
     names = [f"{name} (rare)" if name in rare else str(name) for name in counts.index]
     ax.set_yticks(range(len(names)), [plain(name) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_xscale("log")
-    ax.set_xlim(zero / 1.5, 100)
-    decades = 10.0 ** np.arange(np.ceil(np.log10(zero * 1.8)), 3)
-    ax.set_xticks([zero, *decades])
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "none" if np.isclose(x, zero) else f"{x:g} %"))
-    ax.minorticks_off()
     ax.set_xlabel("share of cells (logarithmic)")
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=len(counts.columns), handletextpad=0.1, borderpad=0)
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncol=len(counts.columns), handletextpad=0.1, borderpad=0
+    )
+
+
+def _percent_axis(ax: Axes, smallest: float, zero: float | None) -> None:
+    """Make the axis logarithmic from the smallest share to all cells, with a place for "none" at ``zero``."""
+    ax.set_xscale("log")
+    ax.set_xlim(smallest / 1.3 if zero is None else zero / 1.5, 100)
+    low = smallest / 1.3 if zero is None else zero * 1.8
+    decades = 10.0 ** np.arange(np.ceil(np.log10(low)), 3)
+    ax.set_xticks([*([] if zero is None else [zero]), *decades])
+    ax.xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: "none" if zero is not None and np.isclose(x, zero) else f"{x:g} %")
+    )
+    ax.minorticks_off()

@@ -25,8 +25,9 @@ FEW_CELLS = 30
 def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_state: int = 0) -> Figure:
     """Draw a joint embedding: once by source, and once by cell type for the real and for the synthetic cells.
 
-    All panels share their axes. In the first the cells are drawn in random order, so neither source hides the other; in
-    the others the cells of the other source stand behind in grey. Types are numbered by their number of real cells.
+    All panels share their axes. In the first the cells are drawn in random order, so neither source hides the
+    other; in the others the cells of the other source stand behind in grey. Types are numbered by their
+    number of real cells.
 
     Parameters
     ----------
@@ -52,14 +53,16 @@ def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_s
     """
     missing = [column for column in COLUMNS if column not in coordinates]
     if missing or coordinates.empty:
-        msg = f"coordinates needs the columns {', '.join(COLUMNS)} and at least one cell; missing: {missing or 'cells'}"
+        found = missing or "cells"
+        msg = f"coordinates needs the columns {', '.join(COLUMNS)} and at least one cell; missing: {found}"
         raise InputError(msg)
     types = _types_by_abundance(coordinates)
     labelled = [name for name in (REAL, SYNTHETIC) if types and _labelled(coordinates, name).any()]
     n_panels = 1 + len(labelled)
     # Panels are about square; an exact aspect would make matplotlib cut off the titles.
-    legend_rows = -(-len(types) // _legend_columns(types)) if types else 1
-    figure = new_figure(3.65 + 0.2 * legend_rows, width=FIGURE_WIDTH if n_panels > 1 else 4.6)
+    width = (4.6, 6.4, FIGURE_WIDTH)[len(labelled)]
+    columns = _legend_columns(types, width)
+    figure = new_figure(3.65 + 0.2 * -(-len(types) // columns), width=width)
     axes = figure.subplots(1, n_panels, sharex=True, sharey=True, squeeze=False)[0]
     size = float(np.clip(9_000 / len(coordinates), 3, 22))
     _draw_sources(axes[0], coordinates, size, random_state)
@@ -68,18 +71,23 @@ def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_s
     for ax in axes:
         ax.set(xticks=[], yticks=[], xlabel="UMAP 1")
     axes[0].set_ylabel("UMAP 2")
-    _draw_legend(figure, types, rare)
+    _draw_legend(figure, types, rare, columns)
     return figure
 
 
 def _types_by_abundance(coordinates: pd.DataFrame) -> list[str]:
+    """Return the types by number of real cells, then of all cells; "unsure" last."""
     if "cell_type" not in coordinates:
         return []
-    counts = coordinates.groupby(coordinates["cell_type"].astype("string"))["source"].agg(
-        real=lambda source: (source == REAL).sum(), total="size"
-    )
-    names = [str(name) for name in counts.sort_values(["real", "total"], ascending=False, kind="stable").index]
-    return [name for name in names if name != UNSURE] + [name for name in names if name == UNSURE]
+    real = coordinates["source"] == REAL
+    counts = pd.DataFrame(
+        {
+            "real": coordinates.loc[real, "cell_type"].astype("string").value_counts(),
+            "all": coordinates["cell_type"].astype("string").value_counts(),
+        }
+    ).fillna(0)
+    names = [str(name) for name in counts.sort_values(["real", "all"], ascending=False, kind="stable").index]
+    return sorted(names, key=lambda name: name == UNSURE)
 
 
 def _labelled(coordinates: pd.DataFrame, source: str) -> NDArray[np.bool_]:
@@ -103,7 +111,14 @@ def _draw_sources(ax: Axes, coordinates: pd.DataFrame, size: float, random_state
         label = f"{source} ({(coordinates['source'] == source).sum():,})"
         handles.append(Line2D([], [], marker="o", linestyle="", color=SOURCE_COLOURS[source], label=label))
     # Below the panel, where no cell can be.
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncol=2, handletextpad=0.1, columnspacing=1)
+    ax.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.08),
+        ncol=2,
+        handletextpad=0.1,
+        columnspacing=1,
+    )
 
 
 def _draw_types(ax: Axes, coordinates: pd.DataFrame, source: str, types: Sequence[str], size: float) -> None:
@@ -128,29 +143,38 @@ def _draw_types(ax: Axes, coordinates: pd.DataFrame, source: str, types: Sequenc
         if len(points) and name != UNSURE:
             few = len(points) < FEW_CELLS
             if few:  # once more on top, larger, so that the others do not bury them
-                ax.scatter(*points.T, color=colours[name], s=2 * size, edgecolor="white", linewidth=0.4, rasterized=True)
+                ax.scatter(
+                    points[:, 0],
+                    points[:, 1],
+                    color=colours[name],
+                    s=2 * size,
+                    edgecolor="white",
+                    linewidth=0.4,
+                    rasterized=True,
+                )
             _draw_number(ax, points, number, beside=few)
 
 
 def _draw_number(ax: Axes, points: NDArray[np.floating], number: int, *, beside: bool) -> None:
     # The cell nearest to the median: the median itself may lie between two halves of a type.
     centre = points[np.square(points - np.median(points, axis=0)).sum(axis=1).argmin()]
+    shift = (9, 7) if beside else (0, 0)
     ax.annotate(
-        str(number), centre, xytext=(9, 7) if beside else (0, 0), textcoords="offset points", ha="center", va="center",
+        str(number), centre, xytext=shift, textcoords="offset points", ha="center", va="center",
         fontsize=9, fontweight="bold", path_effects=[withStroke(linewidth=2.2, foreground="white")],
     )  # fmt: skip
 
 
-def _legend_columns(types: Sequence[str]) -> int:
-    longest = max(len(name) for name in types) + len("00  (rare)")
-    return max(1, min(len(types), 115 // (longest + 4)))
+def _legend_columns(types: Sequence[str], width: float) -> int:
+    longest = max((len(name) for name in types), default=0) + len("00  (rare)    ")
+    return max(1, min(len(types), 5, round(12 * width) // longest))
 
 
-def _draw_legend(figure: Figure, types: Sequence[str], rare: Collection[str]) -> None:
+def _draw_legend(figure: Figure, types: Sequence[str], rare: Collection[str], columns: int) -> None:
     if not types:
         return
     handles = []
     for number, (name, colour) in enumerate(type_colours(types).items(), start=1):
         label = name if name == UNSURE else f"{number}  {name}{' (rare)' if name in rare else ''}"
         handles.append(Line2D([], [], marker="o", linestyle="", color=colour, label=plain(label)))
-    figure.legend(handles=handles, loc="outside lower center", ncol=_legend_columns(types), handletextpad=0.1)
+    figure.legend(handles=handles, loc="outside lower center", ncol=columns, handletextpad=0.1)

@@ -24,7 +24,8 @@ def moments(log_expr: Matrix) -> pd.DataFrame:
     r"""Describe each gene.
 
     .. math:: m_j = \tfrac{1}{n} \textstyle\sum_i x_{ij}, \quad
-        v_j = \tfrac{1}{n} \textstyle\sum_i x_{ij}^2 - m_j^2, \quad z_j = \tfrac{1}{n} \textstyle\sum_i [x_{ij} = 0]
+        v_j = \tfrac{1}{n} \textstyle\sum_i x_{ij}^2 - m_j^2, \quad z_j = \tfrac{1}{n} \textstyle\sum_i
+        [x_{ij} = 0]
 
     Parameters
     ----------
@@ -48,15 +49,15 @@ def moments(log_expr: Matrix) -> pd.DataFrame:
 def gene_moments(real: Matrix, synthetic: Matrix, *, train: Matrix | None = None) -> Figure:
     """Draw the moments of each gene in synthetic cells against those in real held-out cells.
 
-    Each panel shows the identity line and, in its corner, Spearman's rank correlation and the mean absolute difference.
-    With ``train`` the same comparison of real training cells stands behind in grey: the floor, what no generator beats
-    by more than chance.
+    Each panel shows the identity line and, in its corner, Spearman's rank correlation and the mean absolute
+    difference. With ``train`` the same comparison of real training cells stands behind in grey: the floor,
+    what no generator beats by more than chance.
 
     Parameters
     ----------
     real, synthetic
-        log1p CP10k of held-out real and of synthetic cells, shapes ``(n_cells, n_genes)``, the same genes in the same
-        order.
+        log1p CP10k of held-out real and of synthetic cells, shapes ``(n_cells, n_genes)``, the same genes in
+        the same order.
     train
         log1p CP10k of real training cells, or ``None``.
 
@@ -68,7 +69,10 @@ def gene_moments(real: Matrix, synthetic: Matrix, *, train: Matrix | None = None
     parts = {"floor": train, "synthetic": synthetic}
     for name, matrix in parts.items():
         if matrix is not None and matrix.shape[1] != real.shape[1]:
-            msg = f"the {name} cells have {matrix.shape[1]} genes and the real ones {real.shape[1]}; match the genes first"
+            found = f"{matrix.shape[1]} genes and the real ones {real.shape[1]}"
+            msg = (
+                f"the {name} cells have {found}; bring them into the same order with sg.pp.match_genes first"
+            )
             raise InputError(msg)
     truth = moments(real)
     described = {name: moments(matrix) for name, matrix in parts.items() if matrix is not None}
@@ -90,7 +94,9 @@ def gene_moments(real: Matrix, synthetic: Matrix, *, train: Matrix | None = None
         ax.set(title=title, xlabel="real held-out cells")
     figure.axes[0].set_ylabel("synthetic cells")
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    legend = figure.legend(handles, labels, loc="outside lower center", ncol=2, markerscale=2.5, handletextpad=0.1)
+    legend = figure.legend(
+        handles, labels, loc="outside lower center", ncol=2, markerscale=2.5, handletextpad=0.1
+    )
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1)
@@ -107,12 +113,18 @@ def _identity(ax: Axes) -> None:
 def _write_agreement(ax: Axes, truth: "pd.Series[float]", described: dict[str, "pd.Series[float]"]) -> None:
     # The upper left is empty unless a gene is far above the line.
     for row, (name, values) in enumerate(reversed(described.items())):
-        text = f"ρ = {_rank_correlation(truth, values)}   mean |Δ| = {np.abs(values - truth).mean():.2g}"
+        error = _two_digits(np.abs(values - truth).mean())
+        text = f"ρ = {_rank_correlation(truth, values)}   mean |Δ| = {error}"
+        first = name == "synthetic"
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1}
         ax.text(
             0.03, 0.97 - 0.075 * row, text, transform=ax.transAxes, va="top", fontsize=8.5, bbox=box,
-            color=INK if name == "synthetic" else "#707070", fontweight="bold" if name == "synthetic" else "normal",
+            color=INK if first else "#707070", fontweight="bold" if first else "normal",
         )  # fmt: skip
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:#.2g}".rstrip(".")
 
 
 def _rank_correlation(first: "pd.Series[float]", second: "pd.Series[float]") -> str:

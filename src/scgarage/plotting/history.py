@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from scgarage.errors import InputError
@@ -24,15 +25,16 @@ SMOOTH_FROM = 200
 def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int | None = None) -> Figure:
     """Draw the loss curves and the validation score.
 
-    Losses that were recorded together share a panel, so the trainings of a model (a graph attention network first, then
-    the generator) stand apart; the validation score is that of the last of them. Long curves are drawn faint under their
-    running mean.
+    Losses that were recorded together share a panel, so the trainings of a model (a graph attention network
+    first, then the generator) stand apart; the validation score is that of the last of them. Long curves are
+    drawn faint under their running mean.
 
     Parameters
     ----------
     columns
-        Columns ``step``, ``<network>/loss`` and perhaps ``validation/score`` (or with a dot for the slash), equally long;
-        missing values where nothing was measured. A step below the one before starts the next training.
+        Columns ``step``, ``<network>/loss`` and perhaps ``validation/score`` (or with a dot for the slash),
+        equally long; missing values where nothing was measured. A step below the one before starts the next
+        training.
     best_step
         Step whose weights were kept; by default the one with the lowest validation score.
 
@@ -48,10 +50,13 @@ def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int |
     ['Loss: vae', 'Validation score']
     """
     # Synthetic cells carry the columns with a dot, since a slash would open a group in their h5ad file.
-    table = pd.DataFrame({str(name).replace(".", "/"): np.asarray(values) for name, values in columns.items()})
-    losses = [name for name in table if name.endswith("/loss") and table[name].notna().any()]
+    table = pd.DataFrame(
+        {str(name).replace(".", "/"): np.asarray(values) for name, values in columns.items()}
+    )
+    losses = [name for name in table.columns if name.endswith("/loss") and table[name].notna().any()]
     if "step" not in table or not losses:
-        msg = f"a history needs 'step' and at least one '<network>/loss' with values; found {', '.join(table.columns) or 'nothing'}"
+        found = ", ".join(table.columns) or "nothing"
+        msg = f"a history needs 'step' and at least one '<network>/loss' with values; found {found}"
         raise InputError(msg)
     groups = _groups(table, losses)
     validated = VALIDATION in table and table[VALIDATION].notna().any()
@@ -66,6 +71,7 @@ def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int |
         ax.set_xlabel("step")
         ax.grid(axis="y")
         ax.locator_params(axis="x", nbins=5)
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     return figure
 
 
@@ -89,31 +95,35 @@ def _draw_losses(ax: Axes, table: pd.DataFrame, group: Sequence[str]) -> None:
         long = len(values) > SMOOTH_FROM
         marker = "o" if len(values) == 1 else None
         ax.plot(
-            values["step"], values[column], color=colour, linewidth=0.7 if long else 1.4, alpha=0.3 if long else 1,
-            label=None if long else name, marker=marker,
+            values["step"], values[column], color=colour, linewidth=0.7 if long else 1.4,
+            alpha=0.3 if long else 1, label=None if long else name, marker=marker,
         )  # fmt: skip
         if long:
             mean = values[column].rolling(len(values) // 50, center=True, min_periods=1).mean()
             ax.plot(values["step"], mean, color=colour, linewidth=1.6, label=name)
     ax.set_title("Loss" if len(group) > 1 else f"Loss: {names[0]}")
     if len(group) > 1:
-        # Below the panel, where no curve passes.
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=3, handlelength=1.4, columnspacing=1)
+        _legend_below(ax)
 
 
 def _draw_validation(ax: Axes, table: pd.DataFrame, best_step: int | None) -> None:
     values = table[["step", VALIDATION]].dropna()
     values = values[(values["step"].diff() < 0).cumsum().pipe(lambda training: training == training.max())]
-    ax.plot(values["step"], values[VALIDATION], color=TYPE_COLOURS[2], linewidth=1.4, marker="o", markersize=3)
-    best = values.loc[values[VALIDATION].idxmin()] if best_step is None else _nearest(values, best_step)
-    step, score = float(best["step"]), float(best[VALIDATION])
+    ax.plot(
+        values["step"], values[VALIDATION], color=TYPE_COLOURS[2], linewidth=1.4, marker="o", markersize=3
+    )
+    steps, validation = values.to_numpy(dtype=float).T
+    best = int(validation.argmin() if best_step is None else np.abs(steps - best_step).argmin())
+    step, score = steps[best], validation[best]
     ax.axvline(step, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    ax.plot([step], [score], marker="o", markersize=8, markerfacecolor="none", color=INK, linestyle="")
+    kept = f"kept: step {step:,.0f}, score {score:.3g}"
+    ax.plot(
+        [step], [score], marker="o", markersize=8, markerfacecolor="none", color=INK, linestyle="", label=kept
+    )
     ax.set_title("Validation score")
-    # Above the frame, where no curve passes.
-    text = f"kept: step {step:,.0f}, {score:.3g}"
-    ax.text(1, 1.03, text, transform=ax.transAxes, ha="right", va="bottom", fontsize=8.5)
+    _legend_below(ax)
 
 
-def _nearest(values: pd.DataFrame, step: int) -> "pd.Series[float]":
-    return values.loc[(values["step"] - step).abs().idxmin()]
+def _legend_below(ax: Axes) -> None:
+    # Below the panel, where no curve passes.
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=3, handlelength=1.4, columnspacing=1)

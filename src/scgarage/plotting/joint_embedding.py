@@ -31,8 +31,9 @@ def joint_embedding(
 ) -> pd.DataFrame:
     """Embed equal numbers of real and synthetic cells in one UMAP.
 
-    The space is that of the judge: log1p CP10k, the highly variable genes of the training cells, principal components
-    of the real held-out cells. Neighbours and UMAP then see both sources at once, so cells that differ lie apart.
+    The space is that of the judge: log1p CP10k, the highly variable genes of the training cells, principal
+    components of the real held-out cells. Neighbours and UMAP then see both sources at once, so cells that
+    differ lie apart.
 
     Parameters
     ----------
@@ -55,8 +56,8 @@ def joint_embedding(
 
     Returns
     -------
-    Columns ``umap1``, ``umap2`` (float32), ``source`` and ``cell_type`` (str or missing), one row a cell, real cells
-    first, indexed by cell name.
+    Columns ``umap1``, ``umap2`` (float32), ``source`` and ``cell_type`` (str or missing), one row a cell,
+    real cells first, indexed by cell name.
 
     Raises
     ------
@@ -69,7 +70,8 @@ def joint_embedding(
     """
     n_cells = min(real.n_obs, synthetic.n_obs, max_cells)
     if n_cells < 5:
-        msg = f"a joint embedding needs at least 5 cells of each source; found {real.n_obs} real, {synthetic.n_obs} synthetic"
+        found = f"{real.n_obs} real and {synthetic.n_obs} synthetic"
+        msg = f"a joint embedding needs at least 5 cells of each source; found {found}"
         raise InputError(msg)
     rng = np.random.default_rng(random_state)
     synthetic = match_genes(synthetic, real.var_names)
@@ -81,7 +83,11 @@ def joint_embedding(
     scores = np.vstack([components.transform(matrix) for matrix in log_expr.values()])
     coordinates = _umap(scores, n_neighbors, random_state)
     frame = pd.DataFrame(
-        {"umap1": coordinates[:, 0], "umap2": coordinates[:, 1], "source": np.repeat([REAL, SYNTHETIC], n_cells)},
+        {
+            "umap1": coordinates[:, 0],
+            "umap2": coordinates[:, 1],
+            "source": np.repeat([REAL, SYNTHETIC], n_cells),
+        },
         index=np.concatenate([cells.obs_names for cells in parts.values()]),
     )
     frame["cell_type"] = np.concatenate([_labels(cells, labels_key) for cells in parts.values()])
@@ -96,14 +102,16 @@ def _labels(cells: ad.AnnData, labels_key: str | None) -> NDArray[np.object_]:
     if labels_key is None or labels_key not in cells.obs:
         return np.full(cells.n_obs, None, dtype=object)
     labels = cells.obs[labels_key]
-    return np.where(labels.isna(), None, labels.astype(str))
+    return np.asarray(labels.astype(object).where(labels.notna(), None), dtype=object)
 
 
 def _umap(scores: NDArray[np.float32], n_neighbors: int, random_state: int) -> NDArray[np.float32]:
     table = ad.AnnData(obs=pd.DataFrame(index=[str(i) for i in range(len(scores))]), obsm={"X_pca": scores})
     with warnings.catch_warnings():
-        # umap and numba announce deprecations and the single thread that a fixed seed costs; nothing a user can act on.
+        # umap and numba announce deprecations and the one thread that a fixed seed costs: nothing to act on.
         warnings.simplefilter("ignore")
-        sc.pp.neighbors(table, n_neighbors=min(n_neighbors, len(scores) - 1), use_rep="X_pca", random_state=random_state)
+        sc.pp.neighbors(
+            table, n_neighbors=min(n_neighbors, len(scores) - 1), use_rep="X_pca", random_state=random_state
+        )
         sc.tl.umap(table, random_state=random_state)
     return np.asarray(table.obsm["X_umap"], dtype=np.float32)

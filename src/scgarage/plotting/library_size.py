@@ -58,13 +58,15 @@ def _draw(ax: Axes, real: NDArray[np.float64], synthetic: NDArray[np.float64], n
     low, high = everything.min(), everything.max()
     if low == high:
         low, high = low * 0.9, high * 1.1
-    bins = np.geomspace(low, high, n_bins + 1)
+    bins = np.geomspace(low, high, n_bins + 1).tolist()
     bins[0], bins[-1] = low, high  # rounding must not leave out the extreme cells
     for source, cells in values.items():
         colour = SOURCE_COLOURS[source]
         label = f"{source}, median {np.median(cells):,.0f}"
         weights = np.full(len(cells), 1 / len(cells))
-        ax.hist(cells, bins=bins, weights=weights, histtype="stepfilled", color=colour, alpha=0.22, linewidth=0)
+        ax.hist(
+            cells, bins=bins, weights=weights, histtype="stepfilled", color=colour, alpha=0.22, linewidth=0
+        )
         ax.hist(cells, bins=bins, weights=weights, histtype="step", color=colour, linewidth=1.5, label=label)
         ax.axvline(float(np.median(cells)), color=colour, linewidth=1, linestyle=(0, (4, 3)))
     ax.set_xscale("log")

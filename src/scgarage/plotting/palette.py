@@ -22,8 +22,8 @@ SOURCE_COLOURS: dict[str, str] = {
 """Real held-out cells, synthetic cells, real training cells, and the two ends of the scale of a score."""
 
 TYPE_COLOURS: tuple[str, ...] = (
-    # The first six are Okabe and Ito's; the rest were picked one by one as the colour farthest (CIELAB) from all before
-    # it in normal, deuteranope and protanope vision.
+    # The first six are Okabe and Ito's; the rest were picked one by one as the colour farthest (CIELAB) from
+    # all before it in normal, deuteranope and protanope vision.
     "#0072B2",
     "#D55E00",
     "#009E73",
@@ -45,7 +45,7 @@ TYPE_COLOURS: tuple[str, ...] = (
     "#00B7C4",
     "#FF5A78",
 )
-"""Cell types in order of their number of cells; figures number the types too, since nobody tells twenty colours apart."""
+"""Cell types by their number of cells; figures number them too, as nobody tells twenty colours apart."""
 
 UNSURE_COLOUR = "#8C8C8C"
 """Synthetic cells whose type is unsure."""

@@ -7,24 +7,35 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scgarage.errors import InputError
-from scgarage.plotting.palette import INK, SOURCE_COLOURS, type_colours
+from scgarage.plotting.palette import INK, SOURCE_COLOURS, TYPE_COLOURS
 from scgarage.plotting.style import own_axes, plain, styled
 
 __all__ = ["score_sd", "scores"]
 
-COLUMNS = ("title", "group", "score", "value_sd", "floor", "null")
+COLUMNS = ("title", "group", "score", "value_sd", "floor", "null", "better")
 GROUP_MARKERS = ("o", "D", "s", "^", "v", "P")
 
 
 def score_sd(table: pd.DataFrame) -> "pd.Series[float]":
-    r"""Return the sd of each score over the repeats, :math:`\mathrm{sd}(value) / |null - floor|`.
+    r"""Return the sd of each score over the repeats, that of the value in units of the scale.
+
+    .. math:: \mathrm{sd}(s) = \mathrm{sd}(v) / |n - f|
+
+    with value :math:`v`, null :math:`n` and floor :math:`f`; for metrics with a target of 0.5 null and floor
+    are their distances to it, as in the score itself.
 
     Parameters
     ----------
     table
-        Columns ``value_sd``, ``floor`` and ``null``.
+        Columns ``value_sd``, ``floor``, ``null`` and ``better``.
+
+    Returns
+    -------
+    One sd a row; missing where floor and null are equal.
     """
-    width = (table["null"] - table["floor"]).abs()
+    ends = table[["floor", "null"]]
+    ends = ends.where(table["better"] != "target 0.5", (ends - 0.5).abs())
+    width = (ends["null"] - ends["floor"]).abs()
     return table["value_sd"] / width.where(width > 0)
 
 
@@ -33,21 +44,23 @@ def scores(
     table: pd.DataFrame,
     *,
     groups: Sequence[str] = ("all", "rare"),
-    limits: tuple[float, float] = (-0.5, 1.5),
+    limits: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the score of each metric with its sd: 0 is as good as real cells, 1 no better than noise.
 
-    A score outside ``limits`` is an arrow at the border with the number beside it. Metrics without a score are left out.
+    A score outside ``limits`` is an arrow at the border with the number beside it. Metrics without a score
+    are left out.
 
     Parameters
     ----------
     table
-        The table of an evaluation: columns ``title``, ``group``, ``score``, ``value_sd``, ``floor`` and ``null``.
+        The table of an evaluation: columns ``title``, ``group``, ``score``, ``value_sd``, ``floor``, ``null``
+        and ``better``.
     groups
         Groups of cells to draw, each with its marker.
     limits
-        Smallest and largest score on the axis.
+        Smallest and largest score on the axis; by default as much as the scores need, but at most -1 to 3.
     ax
         Axes to draw on; by default those of a new figure.
 
@@ -64,38 +77,56 @@ def scores(
     if drawn.empty:
         msg = f"no metric of the groups {', '.join(map(repr, groups))} has a score"
         raise InputError(msg)
+    limits = _limits(drawn["score"]) if limits is None else limits
     titles = list(dict.fromkeys(drawn["title"]))
     present = [group for group in groups if (drawn["group"] == group).any()]
     ax = own_axes(ax, 1.0 + 0.27 * len(titles))
     ax.axvspan(limits[0], 0, color="#EAF3EE", zorder=0)
     for place, colour in ((0, SOURCE_COLOURS["real"]), (1, SOURCE_COLOURS["null"])):
         ax.axvline(place, color=colour, linewidth=1.2, zorder=1)
-    offsets = np.linspace(-0.14, 0.14, len(present)) if len(present) > 1 else np.zeros(1)
-    colours = dict(zip(present, [SOURCE_COLOURS["synthetic"], *type_colours(present).values()], strict=False))
-    for group, offset, marker in zip(present, offsets, GROUP_MARKERS * len(present), strict=False):
+    colours = dict(zip(present, [SOURCE_COLOURS["synthetic"], *TYPE_COLOURS[2:]], strict=False))
+    drawn = drawn.assign(place=_places(drawn, titles, present))
+    for group, marker in zip(present, GROUP_MARKERS * len(present), strict=False):
         rows = drawn[drawn["group"] == group]
-        places = np.array([titles.index(title) for title in rows["title"]]) + offset
-        _draw_group(ax, rows, places, limits, label=group, colour=colours[group], marker=marker)
+        _draw_group(ax, rows, limits, label=group, colour=colours[group], marker=marker)
     _finish(ax, titles, limits, legend=len(present) > 1)
     return ax
 
 
+def _limits(score: "pd.Series[float]") -> tuple[float, float]:
+    low, high = score.min() - 0.1, score.max() + 0.1
+    return float(np.clip(low, -1.0, -0.25)), float(np.clip(high, 1.25, 3.0))
+
+
+def _places(drawn: pd.DataFrame, titles: Sequence[str], groups: Sequence[str]) -> "pd.Series[float]":
+    """Put groups of the same metric one below the other, centred on its row."""
+    rank = drawn["group"].map({group: i for i, group in enumerate(groups)})
+    within = rank.groupby(drawn["title"])
+    shift = 0.26 * (within.rank() - 1 - (within.transform("size") - 1) / 2)
+    return drawn["title"].map({title: i for i, title in enumerate(titles)}) + shift
+
+
 def _draw_group(
-    ax: Axes, rows: pd.DataFrame, places: np.ndarray, limits: tuple[float, float], *, label: str, colour: str, marker: str
+    ax: Axes, rows: pd.DataFrame, limits: tuple[float, float], *, label: str, colour: str, marker: str
 ) -> None:
-    score = rows["score"].to_numpy(dtype=float)
+    score, places = rows["score"].to_numpy(dtype=float), rows["place"].to_numpy(dtype=float)
+    sd = np.nan_to_num(rows["sd"].to_numpy(dtype=float))
     inside = (score >= limits[0]) & (score <= limits[1])
     ax.errorbar(
-        score[inside], places[inside], xerr=np.nan_to_num(rows["sd"].to_numpy(dtype=float)[inside]), fmt=marker,
-        color=colour, markersize=6, elinewidth=1.2, label=f"{label} cells", zorder=3,
+        score[inside], places[inside], xerr=sd[inside], fmt=marker, color=colour, markersize=6,
+        elinewidth=1.2, label=f"{label} cells", zorder=3,
     )  # fmt: skip
     for value, place in zip(score[~inside], places[~inside], strict=True):
-        right = value > limits[1]
-        ax.plot(limits[int(right)], place, marker=">" if right else "<", color=colour, markersize=8, clip_on=False, zorder=3)
-        ax.annotate(
-            f"{value:.3g}", (limits[int(right)], place), xytext=(-8 if right else 8, 0), textcoords="offset points",
-            ha="right" if right else "left", va="center", fontsize=8.5,
-        )  # fmt: skip
+        right = bool(value > limits[1])
+        _draw_arrow(ax, value, limits[int(right)], place, right=right, colour=colour)
+
+
+def _draw_arrow(ax: Axes, value: float, border: float, place: float, *, right: bool, colour: str) -> None:
+    ax.plot(border, place, marker=">" if right else "<", color=colour, markersize=8, clip_on=False, zorder=3)
+    ax.annotate(
+        f"{value:.2f}".replace("-", "−"), (border, place), xytext=(-8 if right else 8, 0),
+        textcoords="offset points", ha="right" if right else "left", va="center", fontsize=8.5,
+    )  # fmt: skip
 
 
 def _finish(ax: Axes, titles: Sequence[str], limits: tuple[float, float], *, legend: bool) -> None:
@@ -103,10 +134,12 @@ def _finish(ax: Axes, titles: Sequence[str], limits: tuple[float, float], *, leg
     ax.set_ylim(len(titles) - 0.4, -0.6)
     ax.set_xlim(limits)
     ax.grid(axis="y")
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, pad=8)  # room for arrows at the border
     ax.set_xlabel("score")
     frame = ax.get_xaxis_transform()  # x in data, y in parts of the axes
     ax.text(0, 1.01, "as good as real", transform=frame, ha="center", va="bottom", fontsize=8.5, color=INK)
-    ax.text(1, 1.01, "no better than noise", transform=frame, ha="center", va="bottom", fontsize=8.5, color=INK)
+    ax.text(
+        1, 1.01, "no better than noise", transform=frame, ha="center", va="bottom", fontsize=8.5, color=INK
+    )
     if legend:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderpad=0)

@@ -18,7 +18,7 @@ R = TypeVar("R")
 FIGURE_WIDTH = 9.4
 """Width of a full-width figure in inches, so that 9 pt text is 9 pt on a page or a report of that width."""
 
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,

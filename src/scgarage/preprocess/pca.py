@@ -68,13 +68,13 @@ class Components:
         if labels is None:
             pca = PCA(n_components, svd_solver="randomized" if n_components < n_genes // 2 else "full", random_state=random_state)
             pca.fit(dense)
-            return cls(pca.mean_.astype(np.float32), pca.components_.astype(np.float32))
+            return cls(pca.mean_.astype(np.float32), np.ascontiguousarray(pca.components_, dtype=np.float32))
         _, types, counts = np.unique(labels, return_inverse=True, return_counts=True)
         weights = 1.0 / (len(counts) * counts[types])  # add up to one
         mean = weights @ dense
         scaled = (dense - mean) * np.sqrt(weights)[:, None]
         axes = randomized_svd(scaled, n_components, random_state=random_state)[2]
-        return cls(mean.astype(np.float32), axes.astype(np.float32))
+        return cls(mean.astype(np.float32), np.ascontiguousarray(axes, dtype=np.float32))
 
     def transform(self, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the scores of cells, shape ``(n_cells, n_components)``; sparse input is never centred in memory."""

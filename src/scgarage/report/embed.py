@@ -2,6 +2,7 @@
 
 import base64
 from io import BytesIO
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -9,14 +10,14 @@ from matplotlib.figure import Figure
 __all__ = ["data_uri"]
 
 DPI = 192
-"""Twice the 96 dots to an inch of a web page, for sharp screens; also the resolution of rasterised scatters in SVG."""
+"""Twice the 96 dots to an inch of a web page, for sharp screens; scatters inside SVG have it too."""
 
-SVG_SETTINGS = {"svg.fonttype": "path", "svg.hashsalt": "scgarage"}
-"""Text as outlines, because a reader's fonts have other widths; a fixed salt, so the same figure gives the same bytes."""
+SVG_SETTINGS: dict[Any, Any] = {"svg.fonttype": "path", "svg.hashsalt": "scgarage"}
+"""Outlines for text, as a reader's fonts have other widths; a fixed salt for the same bytes every time."""
 
 
 def data_uri(figure: Figure) -> str:
-    """Return the figure as a ``data:`` URI: SVG, or PNG at twice the screen's resolution when that is smaller."""
+    """Return the figure as a ``data:`` URI: SVG, or PNG at twice a screen's resolution if that is smaller."""
     with rc_context(SVG_SETTINGS):
         svg = _save(figure, "svg", {"Date": None, "Creator": None})
     png = _save(figure, "png", {"Software": None})

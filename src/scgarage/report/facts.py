@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scgarage.metrics import METRICS
 from scgarage.preprocess import Split
 from scgarage.report.figures import Subject
 from scgarage.report.numbers import duration
 from scgarage.report.versions import versions
-from scgarage.schema import UNS_KEY
+from scgarage.schema import UNS_KEY, UNSURE
 
 __all__ = [
     "compared",
@@ -24,7 +23,7 @@ __all__ = [
     "version_facts",
 ]
 
-APART = ("history", "split", "versions", "types", "type_counts", "layers")
+APART = ("history", "split", "versions", "types", "type_counts", "notes")
 """Parts of a model's record that the report shows elsewhere or not at all."""
 
 NEVER_JUDGED = (
@@ -54,21 +53,20 @@ def model_name(subject: Subject) -> str | None:
 
 def compared(subject: Subject) -> list[tuple[str, str]]:
     """Say which cells were compared with which, as pairs of a name and a text."""
-    split, settings, table = subject.split, subject.settings, subject.table
+    split, settings = subject.split, subject.settings
     facts = [
         ("Real, training", f"{split.train.n_obs:,} cells: what the model was fitted on"),
         ("Real, validation", f"{split.validation.n_obs:,} cells: what tuning saw"),
         ("Real, held out", f"{split.test.n_obs:,} cells: what the synthetic cells are compared with"),
         ("Synthetic", f"{subject.synthetic.n_obs:,} cells, {subject.synthetic.n_vars:,} genes"),
     ]
-    whole = table.loc[table["group"] == "all", "n_cells"].dropna()
-    repeats = settings.get("n_repeats", table["n_repeats"].max() if len(table) else None)
-    if repeats is not None and pd.notna(repeats):
-        cells = f" of {int(whole.max()):,} real and as many synthetic cells" if len(whole) else ""
-        facts.append(("Repeats", f"{int(repeats)} draws{cells}"))
-    types = subject.counts.index if subject.labels_key else []
-    if len(types):
-        facts.append(("Cell types", f"{len(types)} (obs column {subject.labels_key!r})"))
+    facts.append(
+        ("Repeats", f"{settings['n_repeats']} draws, each of {settings['n_compared']:,} cells of a kind")
+    )
+    n_types = len(subject.counts.index.difference([UNSURE]))
+    origin = "" if subject.labelled else "; those of the synthetic cells were predicted"
+    if n_types:
+        facts.append(("Cell types", f"{n_types}, obs column {subject.labels_key!r}{origin}"))
     return facts
 
 
@@ -81,8 +79,7 @@ def judge_settings(subject: Subject) -> list[tuple[str, str]]:
 def model_settings(subject: Subject) -> list[tuple[str, str]]:
     """Return the record that the synthetic cells carry, without what the report shows elsewhere."""
     about = dict(subject.synthetic.uns.get(UNS_KEY, {}))
-    facts = flatten({name: value for name, value in about.items() if name not in APART})
-    return [(name, duration(float(text)) if name == "fit_seconds" else text) for name, text in facts]
+    return flatten({name: value for name, value in about.items() if name not in APART})
 
 
 def version_facts(subject: Subject) -> list[tuple[str, str, str]]:
@@ -116,6 +113,8 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
     for name, value in values.items():
         if isinstance(value, Mapping):
             facts += flatten(value, f"{prefix}{name}.")
+        elif name.endswith("seconds") and isinstance(value, float | int | np.number):
+            facts.append((f"{prefix}{name.removesuffix('seconds')}time", duration(float(value))))
         else:
             facts.append((f"{prefix}{name}", _text(value)))
     return facts

@@ -1,4 +1,4 @@
-"""The figures of a report, each with its caption and its description in words, or the reason why it is missing."""
+"""The figures of a report, each with caption and description, or with the reason why it is missing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,9 +23,10 @@ __all__ = ["Picture", "Section", "Subject", "picture_sections", "score_picture"]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as it stands in the report."""
+    """A figure as it stands in the report; ``width`` is in pixels of a page, 96 to an inch."""
 
     source: str
+    width: int
     alt: str
     caption: str
 
@@ -53,8 +54,10 @@ class Subject:
         Column with the cell types, or ``None`` when the real cells have none.
     table, settings
         Those of the evaluation.
+    rare
+        Names of the rare types.
     counts
-        Numbers of cells by type and part; no columns without labels.
+        Numbers of cells by type and part, labels predicted by the judge if the synthetic cells have none.
     """
 
     synthetic: ad.AnnData
@@ -62,6 +65,7 @@ class Subject:
     labels_key: str | None
     table: pd.DataFrame
     settings: dict[str, Any]
+    rare: list[str]
     counts: pd.DataFrame
 
     @classmethod
@@ -72,7 +76,18 @@ class Subject:
         synthetic = match_genes(evaluation.synthetic, split.train.var_names)
         parts = {"real train": split.train, "real test": split.test, "synthetic": synthetic}
         counts = pd.DataFrame() if key is None else plotting.type_counts(parts, key)
-        return cls(synthetic, split, key, evaluation.table, settings, counts)
+        predicted = settings.get("type_counts", {}).get("synthetic")
+        if predicted and len(counts) and "synthetic" not in counts:
+            counts = counts.assign(
+                synthetic=pd.Series(predicted).reindex(counts.index).fillna(0).astype(np.int64)
+            )
+        rare = list(settings.get("rare_types", rare_types(evaluation.table)))
+        return cls(synthetic, split, key, evaluation.table, settings, rare, counts)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the synthetic cells carry cell types."""
+        return self.labels_key is not None and self.labels_key in self.synthetic.obs
 
     @property
     def layer(self) -> str | None:
@@ -101,7 +116,7 @@ def _section(title: str, draw: Callable[[], tuple[Figure, str, str]]) -> Section
         figure, alt, caption = draw()
     except InputError as error:
         return Section(title, None, reason=str(error))
-    return Section(title, Picture(data_uri(figure), alt, caption))
+    return Section(title, Picture(data_uri(figure), round(96 * figure.get_figwidth()), alt, caption))
 
 
 def _figure_of(ax: Any) -> Figure:
@@ -112,14 +127,16 @@ def _figure_of(ax: Any) -> Figure:
 def _scores(subject: Subject) -> tuple[Figure, str, str]:
     ax = plotting.scores(subject.table)
     shown = subject.table[subject.table["group"].isin(("all", "rare")) & subject.table["score"].notna()]
-    best, worst = shown.loc[shown["score"].idxmin()], shown.loc[shown["score"].idxmax()]
+    ordered = shown.sort_values("score")[["title", "score"]].to_numpy()
+    (best, least), (worst, most) = ordered[0], ordered[-1]
     alt = (
-        f"Dot plot of {len(shown)} scores. Nearest to real cells: {best['title']} ({best['score']:.2f}); "
-        f"nearest to noise: {worst['title']} ({worst['score']:.2f}). The table below holds every number."
+        f"Dot plot of {len(shown)} scores. Nearest to real cells: {best} ({least:.2f}); "
+        f"farthest: {worst} ({most:.2f}). The table below holds every number."
     )
     caption = (
-        "0 is as good as real cells, 1 no better than noise; bars are one sd over the repeats. Scores beyond the axis are "
-        "arrows with their number. Below 0 (green) a metric was better than real training cells were, by chance or by copying."
+        "0 is as good as real cells, 1 no better than noise; bars are one sd over the repeats. Scores beyond "
+        "the axis are arrows with their number. Below 0 (green) a metric was better than real training cells "
+        "were, by chance or by copying."
     )
     return _figure_of(ax), alt, caption
 
@@ -137,15 +154,16 @@ def _embedding(subject: Subject) -> tuple[Figure, str, str]:
         random_state=int(settings.get("random_state", 0)),
     )
     n_cells = len(coordinates) // 2
-    alt = f"UMAP of {n_cells:,} real held-out and {n_cells:,} synthetic cells, coloured by source and by cell type."
+    cells = f"{n_cells:,} real held-out and {n_cells:,} synthetic cells"
+    alt = f"UMAP of {cells}, coloured by source and by cell type."
     caption = (
-        f"{n_cells:,} real held-out and {n_cells:,} synthetic cells, drawn at random and embedded together (UMAP on "
-        "principal components of the real cells). Good synthetic cells lie among the real ones, rare types included. "
-        "Distances between clusters mean little in such a map; the metrics above do not use it."
+        f"{cells}, drawn at random and embedded together (UMAP on principal components of the real cells). "
+        "Good synthetic cells lie among the real ones, rare types included. Distances between clusters mean "
+        "little in such a map; the metrics above do not use it."
     )
-    if len(coordinates["cell_type"].dropna()) and coordinates["cell_type"].iloc[n_cells:].isna().all():
+    if not subject.labelled:
         caption += " The synthetic cells carry no cell types, so they have no panel by type."
-    return plotting.embedding(coordinates, rare=rare_types(subject.table)), alt, caption
+    return plotting.embedding(coordinates, rare=subject.rare), alt, caption
 
 
 def _composition(subject: Subject) -> tuple[Figure, str, str]:
@@ -153,13 +171,18 @@ def _composition(subject: Subject) -> tuple[Figure, str, str]:
         key = "labels" if subject.labels_key is None else f"column {subject.labels_key!r}"
         msg = f"The synthetic cells carry no cell types (no {key}), so there is no composition to compare."
         raise InputError(msg)
-    ax = plotting.composition(subject.counts, rare=rare_types(subject.table))
+    ax = plotting.composition(subject.counts, rare=subject.rare)
     shares = 100 * subject.counts / subject.counts.sum()
     alt = "Share of each cell type, real held-out against synthetic: " + "; ".join(
         f"{name} {real:.2g} % against {synthetic:.2g} %"
         for name, real, synthetic in shares[["real test", "synthetic"]].itertuples()
     )
     caption = "Share of each cell type among the cells with a label, and the number of cells."
+    if not subject.labelled:
+        caption += (
+            " The synthetic cells carry no cell types: those shown were predicted for one sample of them by "
+            "a classifier trained on real cells, which makes mistakes of its own."
+        )
     return _figure_of(ax), alt + ".", caption
 
 
@@ -170,25 +193,31 @@ def _gene_moments(subject: Subject) -> tuple[Figure, str, str]:
     truth, made = plotting.moments(real), plotting.moments(synthetic)
     error = (made - truth).abs().mean()
     alt = (
-        f"Scatter plots of {len(truth):,} genes, synthetic against real. Mean absolute difference: "
-        f"mean {error['mean']:.2g}, variance {error['variance']:.2g}, fraction of zeros {error['zero_fraction']:.2g}."
+        f"Scatter plots of {len(truth):,} genes, synthetic against real. Mean absolute difference: mean "
+        f"{error['mean']:.2g}, variance {error['variance']:.2g}, zero fraction {error['zero_fraction']:.2g}."
     )
     caption = (
-        f"One dot a gene ({len(truth):,} genes), log1p CP10k. ρ is Spearman's rank correlation, |Δ| the absolute "
-        "difference; in grey the same for real training cells."
+        f"One dot a gene ({len(truth):,} genes), log1p CP10k. ρ is Spearman's rank correlation, |Δ| the "
+        "absolute difference; in grey the same for real training cells."
     )
     return figure, alt, caption
 
 
 def _library_size(subject: Subject) -> tuple[Figure, str, str]:
-    real, synthetic = (counts_or_none(part, subject.layer) for part in (subject.split.test, subject.synthetic))
+    real, synthetic = (
+        counts_or_none(part, subject.layer) for part in (subject.split.test, subject.synthetic)
+    )
     if real is None or synthetic is None:
         lacking = "real" if real is None else "synthetic"
         msg = f"The {lacking} cells hold no counts, so their library sizes are not known."
         raise InputError(msg)
-    medians = [float(np.median(plotting.genes_detected(counts))) for counts in (real, synthetic)]
-    alt = f"Histograms of counts and genes per cell. Median genes detected: real {medians[0]:,.0f}, synthetic {medians[1]:,.0f}."
-    return plotting.library_size(real, synthetic), alt, "Real held-out against synthetic cells; dashed lines are medians."
+    medians = [f"{np.median(plotting.genes_detected(counts)):,.0f}" for counts in (real, synthetic)]
+    alt = (
+        "Histograms of counts and of genes per cell. "
+        f"Median genes detected: real {medians[0]}, synthetic {medians[1]}."
+    )
+    caption = "Real held-out against synthetic cells; dashed lines are medians."
+    return plotting.library_size(real, synthetic), alt, caption
 
 
 def _history(subject: Subject) -> tuple[Figure, str, str]:

@@ -21,9 +21,9 @@ def write_report(
 ) -> Path:
     """Write the report of an evaluation: one self-contained HTML file that needs no network.
 
-    It says the verdict in words, what was compared, every metric with floor, null and score, the rare types, figures,
-    settings and versions. What cannot be shown (no counts, no labels, no training history) is replaced by one line that
-    says why.
+    It says the verdict in words, what was compared, every metric with floor, null and score, the rare types,
+    figures, settings and versions. What cannot be shown (no counts, no labels, no training history) is
+    replaced by one line that says why.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ def _content(evaluation: Evaluation, title: str | None) -> dict[str, Any]:
         "compared": facts.compared(subject),
         "scores": score_picture(subject),
         "themes": metric_themes(evaluation.table),
-        "n_repeats": int(evaluation.table["n_repeats"].max()),
+        "n_repeats": evaluation.settings["n_repeats"],
         "rare": rare,
-        "rare_caption": "Value ± sd over the repeats for each rare type, with its floor and null.",
+        "rare_caption": _rare_caption(subject),
         "rare_reason": _why_no_rare_types(subject),
         "sections": picture_sections(subject),
         "judge": facts.judge_settings(subject),
@@ -92,6 +92,13 @@ def _content(evaluation: Evaluation, title: str | None) -> dict[str, Any]:
 def _title(data_set: str | None, model: str | None) -> str:
     title = "Synthetic cells" if data_set is None else f"Synthetic cells of {data_set}"
     return title if model is None else f"{title} by {model}"
+
+
+def _rare_caption(subject: Subject) -> str:
+    caption = "Value ± sd over the repeats for each rare type, with its floor and null."
+    if subject.labelled:
+        return caption
+    return f"{caption} Types of the synthetic cells were predicted for one sample of them, counted here."
 
 
 def _why_no_rare_types(subject: Subject) -> str:

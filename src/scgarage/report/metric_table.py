@@ -19,13 +19,16 @@ DIRECTIONS = {
 }
 
 THEMES = {
-    "pca": ("Cells as a whole", "Computed on principal components; the null has independent genes within each type."),
-    "genes": ("Genes", "Computed on log1p CP10k; the null has independent genes within each type."),
+    "pca": (
+        "Cells as a whole",
+        "Computed on principal components; the null has independent genes within each type.",
+    ),
+    "genes": ("Genes", "Computed on log1p CP10k; the null has independent genes in each type."),
     "labels": ("Cell types", "Computed on the labels; the null gives every cell the commonest type."),
     "memorisation": ("Copying of training cells", "The null is training cells drawn again: a perfect copy."),
     "other": ("Other metrics", "Metrics that this version of the registry does not know."),
 }
-"""Heading and explanation by what a metric is given (:class:`scgarage.metrics.Metric`), in the order of the report."""
+"""Heading and explanation by what a metric is given (``Metric.space``), in the order of the report."""
 
 WHOLE_GROUPS = ("all", "rare")
 
@@ -65,7 +68,7 @@ class RareTable:
 
 
 def metric_themes(table: pd.DataFrame) -> list[Theme]:
-    """Group the rows for all cells and for all rare cells by what the metric is given; types have their own table."""
+    """Group the rows for all cells and for all rare cells by what the metric is given; types stand apart."""
     rows: dict[str, list[MetricRow]] = {space: [] for space in THEMES}
     for record in _records(table[table["group"].isin(WHOLE_GROUPS)]):
         metric = METRICS.get(record["metric"])
@@ -90,8 +93,8 @@ def rare_table(table: pd.DataFrame, counts: pd.DataFrame) -> RareTable | None:
 
     Returns
     -------
-    One row a rare type: its cells in each part and, for each metric, the value with its floor and null; ``None`` without
-    rare types.
+    One row a rare type: its cells in each part and, for each metric, the value with its floor and null;
+    ``None`` without rare types.
     """
     types = rare_types(table)
     if not types:
@@ -101,24 +104,30 @@ def rare_table(table: pd.DataFrame, counts: pd.DataFrame) -> RareTable | None:
     cells = {(record["group"], record["title"]): _cell(record) for record in _records(single)}
     rows = []
     for name in types:
-        numbers = [f"{counts.at[name, part]:,}" if name in counts.index else "0" for part in counts.columns]
+        numbers = [f"{n:,}" for n in counts.reindex([name], fill_value=0).to_numpy()[0]]
         rows.append((name, numbers, [cells.get((name, title), (NOTHING, "")) for title in titles]))
-    return RareTable(parts=[f"{part} cells" for part in counts.columns], metrics=titles, rows=rows)
+    parts = [f"{part} cells" for part in counts.columns]
+    return RareTable(parts=parts, metrics=[_unbroken(title) for title in titles], rows=rows)
 
 
 def _records(table: pd.DataFrame) -> Sequence[Mapping[str, Any]]:
     return table.to_dict("records")  # type: ignore[return-value]
 
 
+def _unbroken(title: str) -> str:
+    """Keep "k = 5" on one line."""
+    return title.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+
+
 def _text(value: Any) -> str:
-    return "" if value is None or value is pd.NA or value != value else str(value)  # noqa: PLR0124 - NaN
+    return "" if pd.isna(value) else str(value)
 
 
 def _row(record: Mapping[str, Any]) -> MetricRow:
     decimals = decimals_for([record["value"], record["floor"], record["null"]])
     score = record["score"]
     return MetricRow(
-        title=str(record["title"]),
+        title=_unbroken(str(record["title"])),
         group=str(record["group"]),
         value=with_sd(record["value"], record["value_sd"], decimals),
         floor=with_sd(record["floor"], record["floor_sd"], decimals),

@@ -2,10 +2,11 @@
 
 from scgarage.training.batches import Batch, Batches
 from scgarage.training.history import History
-from scgarage.training.loop import TrainResult, TrainSettings, train
+from scgarage.training.loop import TrainResult, train
 from scgarage.training.phase import Losses, Phase
 from scgarage.training.progress import progress_bar
 from scgarage.training.randomness import seeded
+from scgarage.training.settings import TrainSettings
 
 __all__ = [
     "Batch",

@@ -1,11 +1,13 @@
-"""Checkpoints of a running training: safetensors and JSON, written atomically, no pickle."""
+"""Checkpoints of a running training: one safetensors file, replaced in one step, no pickle."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
@@ -13,33 +15,62 @@ from torch.optim import Optimizer
 from scgarage.errors import InputError
 from scgarage.io import atomic_output
 
-__all__ = ["flatten_optimizer", "load_checkpoint", "restore_optimizer", "save_checkpoint"]
+__all__ = [
+    "below",
+    "check_same_training",
+    "flatten_optimizer",
+    "load_checkpoint",
+    "restore_optimizer",
+    "save_checkpoint",
+]
 
-TENSORS = "state.safetensors"
-VALUES = "state.json"
+STATE = "state.safetensors"
+VALUES = "values.json"
+"""Name of the tensor that holds the JSON text. One file is replaced at once by the system, two are not."""
 
 
-def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-    """Write a checkpoint folder, replacing the one before it only when the new one is complete."""
-    with atomic_output(path, overwrite=True) as folder:
-        folder.mkdir()
-        # safetensors refuses tensors that share memory, so each is written from its own copy.
-        save_file({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, folder / TENSORS)
-        (folder / VALUES).write_text(json.dumps(values))
+def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+    """Write the checkpoint of a folder; the one before it stays until the new one is complete.
+
+    Parameters
+    ----------
+    folder
+        Made when it is missing; other files in it are left alone.
+    tensors
+        Tensors on any device, by name.
+    values
+        Everything else, JSON-able.
+    """
+    # safetensors refuses tensors that share memory or have gaps, so each is written from its own copy.
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    copies[VALUES] = torch.from_numpy(np.frombuffer(json.dumps(values).encode(), dtype=np.uint8).copy())
+    with atomic_output(folder / STATE, overwrite=True) as file:
+        save_file(copies, file)
 
 
-def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a checkpoint folder.
+def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the checkpoint of a folder.
+
+    Returns
+    -------
+    Tensors on the CPU by name, and the JSON-able values.
 
     Raises
     ------
     InputError
-        When the folder is missing or not a checkpoint.
+        When the folder has no checkpoint or a damaged one.
     """
-    if not (path / TENSORS).is_file() or not (path / VALUES).is_file():
-        msg = f"{path} is not a checkpoint (needs {TENSORS} and {VALUES}); train without resume to start anew"
+    file = folder / STATE
+    if not file.is_file():
+        msg = f"{folder} is not a checkpoint (it has no {STATE}); train without resume to start anew"
         raise InputError(msg)
-    return load_file(path / TENSORS), json.loads((path / VALUES).read_text())
+    try:
+        tensors = load_file(file)
+        values = json.loads(tensors.pop(VALUES).numpy().tobytes())
+    except (SafetensorError, KeyError, ValueError) as error:
+        msg = f"{file} is damaged or no checkpoint of scgarage ({error}); train without resume to start anew"
+        raise InputError(msg) from error
+    return tensors, values
 
 
 def flatten_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -65,18 +96,26 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], value
     optimizer.load_state_dict({"state": slots, "param_groups": values["groups"]})
 
 
-def rng_state() -> dict[str, Tensor]:
-    """Return the states of torch's generators."""
-    states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states |= {f"cuda{i}": state for i, state in enumerate(torch.cuda.get_rng_state_all())}
-    return states
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names start with ``prefix`` and a slash, without those."""
+    start = f"{prefix}/"
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
-def set_rng_state(states: Mapping[str, Tensor]) -> None:
-    """Undo :func:`rng_state`; generators of devices that are absent now are left out."""
-    torch.set_rng_state(states["cpu"])
-    if torch.cuda.is_available():
-        for i in range(torch.cuda.device_count()):
-            if f"cuda{i}" in states:
-                torch.cuda.set_rng_state(states[f"cuda{i}"], i)
+def check_same_training(theirs: Mapping[str, Any], mine: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a checkpoint of another training.
+
+    Raises
+    ------
+    InputError
+        When something that decides the course of a training differs.
+    """
+    different = [
+        f"{name} {theirs.get(name)} (now {value})"
+        for name, value in mine.items()
+        if theirs.get(name) != value
+    ]
+    if different:
+        found = "; ".join(different)
+        msg = f"{folder} is the checkpoint of another training: {found}; train without resume to start anew"
+        raise InputError(msg)

@@ -13,8 +13,8 @@ __all__ = ["History"]
 class History:
     """Mean losses since the last record, and validation scores, by iteration.
 
-    Values added with :meth:`add` are averaged until the next :meth:`record`; columns that were not measured at a step are
-    ``NaN`` there.
+    Values added with :meth:`add` are averaged until the next :meth:`record`; columns that were not measured
+    at a step are ``NaN`` there.
     """
 
     def __init__(self) -> None:

@@ -3,76 +3,28 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from scgarage.errors import InputError, TrainingError
 from scgarage.training import checkpoint as ckpt
+from scgarage.training.averaging import BestWeights, MovingAverage
 from scgarage.training.batches import Batch, Batches
+from scgarage.training.fabric import launch
 from scgarage.training.history import History
+from scgarage.training.modes import Freezer, evaluating
 from scgarage.training.phase import Losses, Phase
 from scgarage.training.progress import progress_bar
-from scgarage.training.randomness import seeded
+from scgarage.training.randomness import reseed, seeded
+from scgarage.training.settings import TrainSettings
 
-__all__ = ["TrainResult", "TrainSettings", "train"]
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How long and on what to train.
-
-    Attributes
-    ----------
-    n_iterations
-        Largest number of iterations.
-    validate_every
-        Iterations between two validation scores.
-    patience
-        Stop after this many validations without a better score; ``None`` never stops early.
-    ema_decay
-        Decay of the moving average of the weights that validation and the final network use; ``None`` turns it off.
-    log_every
-        Iterations over which the losses of one history row are averaged.
-    checkpoint_every
-        Iterations between two checkpoints, when a checkpoint folder is given.
-    random_state
-        Seed of noise, dropout and everything else that is drawn during training.
-    accelerator, devices, strategy, precision
-        Passed to Lightning Fabric; ``torchrun`` and SLURM start several processes.
-    progress
-        Show a progress bar; ``None`` shows it on a terminal only.
-    description
-        Text of the progress bar.
-    """
-
-    n_iterations: int
-    validate_every: int = 100
-    patience: int | None = None
-    ema_decay: float | None = None
-    log_every: int = 10
-    checkpoint_every: int = 1000
-    random_state: int = 0
-    accelerator: str = "auto"
-    devices: int | Literal["auto"] = 1
-    strategy: str = "auto"
-    precision: str = "32-true"
-    progress: bool | None = None
-    description: str = "training"
-
-    def __post_init__(self) -> None:
-        for name in ("n_iterations", "validate_every", "log_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                msg = f"{name} must be at least 1; found {getattr(self, name)}"
-                raise InputError(msg)
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            msg = f"ema_decay must lie between 0 and 1; found {self.ema_decay}"
-            raise InputError(msg)
+__all__ = ["TrainResult", "train"]
 
 
 @dataclass(frozen=True)
@@ -82,11 +34,12 @@ class TrainResult:
     Attributes
     ----------
     history
-        Table with ``step``, ``<phase>/<loss>`` and ``validation/score``.
+        Table with ``step``, ``<phase>/<loss>`` and ``validation/score`` (``inf`` where a score was not
+        finite).
     best_step
         Iteration whose weights the networks hold now.
     n_iterations
-        Iterations that were run.
+        Iterations that were run, those before a resumption included.
     stopped_early
         Whether patience ran out.
     """
@@ -107,7 +60,10 @@ def train(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> TrainResult:
-    """Train the networks of ``phases`` in place.
+    """Train the networks of ``phases`` in place; afterwards they are on the CPU, in evaluation mode.
+
+    What is drawn from torch's generators depends on ``settings.random_state``, the iteration and the
+    process only, and the caller's generators keep their state.
 
     Parameters
     ----------
@@ -118,145 +74,154 @@ def train(
     settings
         Length, seed, device.
     validate
-        Returns a score of the networks as they are, lower is better; it must draw nothing from torch's global generator.
-        The weights with the best score are kept. Without it the last weights are.
+        Returns a score of the networks, lower is better. It is called without gradients, with the networks
+        on the training device in evaluation mode and torch's generators in the same state every time. The
+        weights with the best score are kept; without ``validate`` the last ones are.
     averaged
-        The network whose exponential moving average is taken when ``settings.ema_decay`` is set; validation and the end
-        result use the average.
+        The network whose exponential moving average is taken when ``settings.ema_decay`` is set: the
+        ``module`` of a phase or a part of one. Validation and the end result use the average.
     checkpoint
-        Folder for the running state.
+        Folder for the running state; one that is there already is replaced unless ``resume`` is set.
     resume
-        Go on from ``checkpoint``; the result has the same bytes as that of an unbroken run.
+        Go on from ``checkpoint``. With the same settings the result has the same bytes as that of an
+        unbroken run.
 
     Raises
     ------
     TrainingError
-        When a loss is not finite.
+        When a loss is not finite; the networks keep the weights from before that step.
     InputError
-        When ``resume`` is set without a usable checkpoint.
+        When ``resume`` is set without a usable checkpoint of the same training, or two phases have one name.
     """
+    names = [phase.name for phase in phases]
+    if len(set(names)) != len(names):
+        msg = f"phases need different names; found {names}"
+        raise InputError(msg)
     if resume and checkpoint is None:
         msg = "resume=True needs checkpoint=, the folder of the run to go on with"
         raise InputError(msg)
-    run = _Run(phases, batches, settings, validate, averaged, None if checkpoint is None else Path(checkpoint))
-    with seeded(settings.random_state + run.rank):
-        return run.go(resume=resume)
+    run = _Run(phases, batches, settings, None if checkpoint is None else Path(checkpoint))
+    run.validate = validate
+    if averaged is not None and settings.ema_decay is not None:
+        run.average = MovingAverage(averaged, settings.ema_decay)
+    if resume and run.checkpoint is not None:
+        run.load(run.checkpoint)
+    with seeded(settings.random_state), run.freezer.restoring():
+        return run.go()
 
 
-@dataclass
 class _Run:
     """The mutable state of one training."""
 
-    phases: Sequence[Phase]
-    batches: Batches
-    settings: TrainSettings
-    validate: Callable[[], float] | None
-    averaged: nn.Module | None
-    checkpoint: Path | None
-    step: int = 0
-    best_step: int = 0
-    best_score: float = math.inf
-    stale: int = 0
-    history: History = field(default_factory=History)
-    best: dict[str, Tensor] = field(default_factory=dict)
+    def __init__(
+        self, phases: Sequence[Phase], batches: Batches, settings: TrainSettings, checkpoint: Path | None
+    ) -> None:
+        self.phases, self.batches, self.settings, self.checkpoint = phases, batches, settings, checkpoint
+        self.validate: Callable[[], float] | None = None
+        self.average: MovingAverage | None = None
+        self.step = 0
+        self.history = History()
+        self.best = BestWeights()
+        self.all_rows: Batch | None = None
+        self.modules = [phase.module.train() for phase in phases]
+        self.freezer = Freezer(self.modules)
+        self.fabric = launch(settings)
+        self.rank, self.world = int(self.fabric.global_rank), int(self.fabric.world_size)
+        self.prepared = [self.fabric.setup(phase.module, phase.optimizer) for phase in phases]
 
-    def __post_init__(self) -> None:
-        from lightning_fabric import Fabric
+    @property
+    def out_of_patience(self) -> bool:
+        return self.settings.patience is not None and self.best.stale >= self.settings.patience
 
+    def go(self) -> TrainResult:
         s = self.settings
-        self.fabric = Fabric(accelerator=s.accelerator, devices=s.devices, strategy=s.strategy, precision=s.precision)  # type: ignore[arg-type]
-        self.fabric.launch()
-        self.rank, self.world = self.fabric.global_rank, self.fabric.world_size
-        self.trainable = [[p for p in phase.module.parameters() if p.requires_grad] for phase in self.phases]
-        self.wrapped = []
-        for phase in self.phases:
-            module, optimizer = self.fabric.setup(phase.module, phase.optimizer)
-            self.wrapped.append((module, optimizer))
-        self.ema = None
-        if s.ema_decay is not None and self.averaged is not None:
-            self.ema = AveragedModel(self.averaged, multi_avg_fn=get_ema_multi_avg_fn(s.ema_decay), use_buffers=True)
-
-    def go(self, *, resume: bool) -> TrainResult:
-        if resume:
-            self._load()
-        s = self.settings
-        stopped = False
-        with progress_bar(s.description, s.n_iterations, show=s.progress if self.rank == 0 else False, start=self.step) as report:
-            while self.step < s.n_iterations and not stopped:
+        show = s.progress if self.rank == 0 else False
+        with progress_bar(s.description, s.n_iterations, show=show, start=self.step) as report:
+            while self.step < s.n_iterations and not self.out_of_patience:
                 self._iterate()
-                stopped = self._after_iteration()
-                report(self.step, "" if math.isinf(self.best_score) else f"best validation {self.best_score:.4g}")
+                self._after_iteration()
+                best = self.best.score
+                report(self.step, "" if math.isinf(best) else f"best validation {best:.4g}")
         self._finish()
-        return TrainResult(self.history.frame(), self.best_step, self.step, stopped)
+        return TrainResult(self.history.frame(), self.best.step, self.step, self.out_of_patience)
 
     def _iterate(self) -> None:
-        draws = sum(phase.n_steps for phase in self.phases)
-        draw = self.step * draws
+        # Noise is a function of the iteration, as batches are: a resumed run needs no generator states.
+        reseed([self.settings.random_state, self.step, self.rank])
+        draw = self.step * sum(phase.n_steps for phase in self.phases)
         for number, phase in enumerate(self.phases):
-            for other, parameters in enumerate(self.trainable):
-                for parameter in parameters:
-                    parameter.requires_grad_(other == number)
+            self.freezer.only(number)
             for _ in range(phase.n_steps):
-                self._update(phase, *self.wrapped[number], self._batch(draw))
+                self._update(phase, self.prepared[number], self._batch(draw))
                 draw += 1
         self.step += 1
-        if self.ema is not None:
-            self.ema.update_parameters(self.averaged)
+        if self.average is not None:
+            self.average.update()
 
     def _batch(self, draw: int) -> Batch:
-        batch = self.batches.at(draw * self.world + self.rank)
-        moved: Batch = self.fabric.to_device(batch)
-        return moved
+        batch = self.all_rows
+        if batch is None:
+            batch = self.fabric.to_device(self.batches.at(draw * self.world + self.rank))
+            # All cells are moved to the device once, not in every iteration.
+            self.all_rows = batch if self.batches.batch_size is None else None
+        return dict(batch)
 
-    def _update(self, phase: Phase, module: Any, optimizer: Any, batch: Batch) -> None:
-        losses: Losses = phase.loss(module, batch)
+    def _update(self, phase: Phase, prepared: tuple[Any, Any], batch: Batch) -> None:
+        module, optimizer = prepared
+        losses = phase.loss(module, batch)
+        values, numbers = self._measure(phase, losses)
         optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(losses["loss"])
         if phase.clip_norm is not None:
             self.fabric.clip_gradients(module, optimizer, max_norm=phase.clip_norm, error_if_nonfinite=False)
         optimizer.step()
-        values = {name: value.detach() for name, value in losses.items()}
         if phase.after_step is not None:
             with torch.no_grad():
                 phase.after_step(values)
-        numbers = {f"{phase.name}/{name}": float(value) for name, value in values.items()}
+        self.history.add(numbers)
+
+    def _measure(self, phase: Phase, losses: Losses) -> tuple[Losses, dict[str, float]]:
+        """Return the losses as tensors and numbers, means over the processes, so that all go on or stop."""
+        stacked = torch.stack([value.detach().float().reshape(()) for value in losses.values()])
+        if self.world > 1:
+            stacked = self.fabric.all_reduce(stacked, reduce_op="mean")
+        values = dict(zip(losses, stacked.unbind(), strict=True))
+        numbers = {f"{phase.name}/{name}": x for name, x in zip(losses, stacked.tolist(), strict=True)}
         if not all(map(math.isfinite, numbers.values())):
             msg = (
                 f"{phase.name} losses are not finite at iteration {self.step + 1}: {numbers}; "
                 "lower the learning rate or clip gradients"
             )
             raise TrainingError(msg)
-        self.history.add(numbers)
+        return values, numbers
 
-    def _after_iteration(self) -> bool:
-        """Log, validate, save; return whether to stop."""
+    def _after_iteration(self) -> None:
+        """Validate, log, save."""
         s = self.settings
         last = self.step == s.n_iterations
-        due = self.validate is not None and (self.step % s.validate_every == 0 or last)
-        stop = False
-        if due:
-            score = self._score()
-            if score < self.best_score:
-                self.best_score, self.best_step, self.stale = score, self.step, 0
-                self.best = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
-            else:
-                self.stale += 1
-            stop = s.patience is not None and self.stale >= s.patience
-        if due or last or self.step % s.log_every == 0:
-            self.history.record(self.step, {"validation/score": score} if due else None)
-        if self.checkpoint is not None and (self.step % s.checkpoint_every == 0 or last or stop) and self.rank == 0:
-            self._save()
-        return stop
+        measured: dict[str, float] | None = None
+        if self.validate is not None and (last or self.step % s.validate_every == 0):
+            measured = {"validation/score": self._score(self.validate)}
+            if self.best.is_beaten_by(measured["validation/score"], self.step):
+                self.best.weights = self._weights()
+        last = last or self.out_of_patience
+        if last or measured or self.step % s.log_every == 0:
+            self.history.record(self.step, measured)
+        if self.checkpoint is not None and self.rank == 0 and (last or self.step % s.checkpoint_every == 0):
+            self._save(self.checkpoint)
 
-    def _score(self) -> float:
-        assert self.validate is not None  # noqa: S101  (narrowing for the type checker)
-        with torch.no_grad(), _Averaged(self.averaged, self.ema):
-            score = float(self.fabric.broadcast(self.validate()))
+    def _score(self, validate: Callable[[], float]) -> float:
+        reseed(self.settings.random_state)
+        with torch.no_grad(), evaluating(self.modules), self._averaged():
+            score = float(self.fabric.broadcast(float(validate())))
         return score if math.isfinite(score) else math.inf
 
+    def _averaged(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.average is None else self.average.in_place()
+
     def _weights(self) -> dict[str, Tensor]:
-        """Name every tensor of every network, the averaged network by its average."""
-        with _Averaged(self.averaged, self.ema):
+        """Copy every tensor of every network, the averaged network by its average."""
+        with self._averaged():
             return {
                 f"{phase.name}/{name}": tensor.detach().clone()
                 for phase in self.phases
@@ -264,63 +229,65 @@ class _Run:
             }
 
     def _finish(self) -> None:
-        if not self.best:
-            self.best, self.best_step = self._weights(), self.step
+        weights = self.best.weights
+        if not weights:
+            weights, self.best.step = self._weights(), self.step
             if self.validate is not None:
-                warnings.warn("no validation score was finite; the last weights are kept", UserWarning, stacklevel=4)
-        for phase, parameters in zip(self.phases, self.trainable, strict=True):
-            prefix = f"{phase.name}/"
-            phase.module.load_state_dict({k.removeprefix(prefix): v for k, v in self.best.items() if k.startswith(prefix)})
+                warnings.warn(
+                    "no validation score was finite; the last weights are kept", UserWarning, stacklevel=4
+                )
+        if self.world > 1:  # buffers such as running means differ between processes
+            weights = self.fabric.broadcast({name: tensor.cpu() for name, tensor in weights.items()})
+        for phase in self.phases:
+            phase.module.load_state_dict(ckpt.below(weights, phase.name))
+            phase.optimizer.zero_grad(set_to_none=True)
             phase.module.to("cpu").eval()
-            for parameter in parameters:
-                parameter.requires_grad_(True)
 
-    def _save(self) -> None:
-        tensors = {f"best/{name}": tensor for name, tensor in self.best.items()}
-        tensors |= {f"rng/{name}": state for name, state in ckpt.rng_state().items()}
+    def _identity(self) -> dict[str, Any]:
+        """Return what must be the same for a resumed run to be the same run."""
+        return {
+            "phases": [[phase.name, phase.n_steps] for phase in self.phases],
+            "optimizers": [type(phase.optimizer).__name__ for phase in self.phases],
+            "parameters": [sum(p.numel() for p in phase.module.parameters()) for phase in self.phases],
+            "ema_decay": None if self.average is None else self.average.decay,
+            "random_state": int(self.settings.random_state),
+            "processes": self.world,
+            "batches": [self.batches.n_rows, self.batches.batch_size, self.batches.random_state],
+        }
+
+    def _save(self, folder: Path) -> None:
+        tensors = {f"best/{name}": tensor for name, tensor in self.best.weights.items()}
         groups: dict[str, Any] = {}
         for phase in self.phases:
-            tensors |= {f"module/{phase.name}/{name}": tensor for name, tensor in phase.module.state_dict().items()}
             slots, groups[phase.name] = ckpt.flatten_optimizer(phase.optimizer)
             tensors |= {f"optimizer/{phase.name}/{name}": tensor for name, tensor in slots.items()}
-        if self.ema is not None:
-            tensors |= {f"ema/{name}": tensor for name, tensor in self.ema.state_dict().items()}
+            tensors |= {
+                f"module/{phase.name}/{name}": tensor for name, tensor in phase.module.state_dict().items()
+            }
+        if self.average is not None:
+            tensors |= {f"average/{name}": tensor for name, tensor in self.average.model.state_dict().items()}
         values = {
-            "step": self.step, "best_step": self.best_step, "stale": self.stale, "history": self.history.state(),
-            "best_score": None if math.isinf(self.best_score) else self.best_score, "optimizers": groups,
-        }  # fmt: skip
-        ckpt.save_checkpoint(self.checkpoint, tensors, values)  # type: ignore[arg-type]
+            "identity": self._identity(),
+            "step": self.step,
+            "best": {"score": self.best.score, "step": self.best.step, "stale": self.best.stale},
+            "history": self.history.state(),
+            "optimizers": groups,
+        }
+        ckpt.save_checkpoint(folder, tensors, values)
 
-    def _load(self) -> None:
-        tensors, values = ckpt.load_checkpoint(self.checkpoint)  # type: ignore[arg-type]
-        self.step, self.best_step, self.stale = values["step"], values["best_step"], values["stale"]
-        self.best_score = math.inf if values["best_score"] is None else values["best_score"]
+    def load(self, folder: Path) -> None:
+        """Take over the state of a checkpoint."""
+        tensors, values = ckpt.load_checkpoint(folder)
+        ckpt.check_same_training(values["identity"], self._identity(), folder)
+        self.step = values["step"]
         self.history = History.from_state(values["history"])
-        self.best = {name: tensor.to(self.fabric.device) for name, tensor in _below(tensors, "best").items()}
+        weights = {
+            name: tensor.to(self.fabric.device) for name, tensor in ckpt.below(tensors, "best").items()
+        }
+        self.best = BestWeights(**values["best"], weights=weights)
         for phase in self.phases:
-            phase.module.load_state_dict(_below(tensors, f"module/{phase.name}"))
-            slots = _below(tensors, f"optimizer/{phase.name}")
+            phase.module.load_state_dict(ckpt.below(tensors, f"module/{phase.name}"))
+            slots = ckpt.below(tensors, f"optimizer/{phase.name}")
             ckpt.restore_optimizer(phase.optimizer, slots, values["optimizers"][phase.name])
-        if self.ema is not None:
-            self.ema.load_state_dict(_below(tensors, "ema"))
-        ckpt.set_rng_state(_below(tensors, "rng"))
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")}
-
-
-class _Averaged:
-    """Put the moving average into the network for the length of a block."""
-
-    def __init__(self, module: nn.Module | None, ema: AveragedModel | None) -> None:
-        self.module, self.ema = module, ema
-
-    def __enter__(self) -> None:
-        if self.module is not None and self.ema is not None:
-            self.kept = {name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()}
-            self.module.load_state_dict(self.ema.module.state_dict())
-
-    def __exit__(self, *_: object) -> None:
-        if self.module is not None and self.ema is not None:
-            self.module.load_state_dict(self.kept)
+        if self.average is not None:
+            self.average.model.load_state_dict(ckpt.below(tensors, "average"))

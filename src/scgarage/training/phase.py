@@ -24,19 +24,23 @@ class Phase:
     Attributes
     ----------
     name
-        Prefix of the history columns, such as ``"critic"``.
+        Prefix of the history columns, such as ``"critic"``; differs between phases.
     module
         The network that ``optimizer`` updates. The other phases' networks are frozen meanwhile.
     optimizer
         Optimiser of ``module``'s parameters.
     loss
-        Function of the network (as prepared for the device) and a batch that returns the losses.
+        Function of the network and a batch, both on the device, that returns the losses. It must call the
+        network that it is given, and by its ``forward`` only: with several processes that is what adds up
+        their gradients. Other networks are reached through the closure.
     n_steps
         Steps per iteration, each on its own batch.
     clip_norm
         Largest gradient norm, or ``None``.
     after_step
-        Called without gradients after each step with the detached losses: weight clipping, balance terms.
+        Called without gradients after each step with the losses (means over the processes, on the device):
+        weight clipping, balance terms. What it changes must be parameters or buffers of ``module``, or a
+        resumed run cannot know it.
     """
 
     name: str

@@ -11,7 +11,8 @@ __all__ = ["Report", "progress_bar"]
 class Report(Protocol):
     """Called after each iteration with its number and a short text."""
 
-    def __call__(self, step: int, text: str, /) -> None: ...
+    def __call__(self, step: int, text: str, /) -> None:
+        """Show that ``step`` iterations are done."""
 
 
 @contextmanager
@@ -29,15 +30,20 @@ def progress_bar(description: str, total: int, *, show: bool | None, start: int 
     start
         Iterations that are done already.
     """
-    if not (sys.stderr.isatty() if show is None else show):
-        yield lambda step, text, /: None
+    if show is None:
+        show = sys.stderr is not None and sys.stderr.isatty()
+    if not show:
+        yield _silent
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[text]}")
-    )  # fmt: skip
+    title, note = TextColumn("{task.description}"), TextColumn("{task.fields[text]}")
+    columns = (title, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), note)
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total, completed=start, text="")
         yield lambda step, text, /: bar.update(task, completed=step, text=text)
+
+
+def _silent(step: int, text: str, /) -> None:
+    """Show nothing."""

@@ -1,0 +1,258 @@
+"""Attention as a score of cells, and the selector that picks the best of each type by it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from scgarage.errors import InputError
+from scgarage.graph import knn_graph
+from scgarage.io.matrix import as_matrix, row_sums
+from scgarage.preprocess import expression_matrix, value_kind
+from scgarage.schema import COUNTS_LAYER
+from scgarage.seeds.allocation import top_per_type, type_quotas
+from scgarage.seeds.base import Seeds, check_n_seeds
+from scgarage.seeds.cell_types import CellTypes
+from scgarage.seeds.gat import GATSettings, train_gat
+from scgarage.seeds.sent_attention import SentAttention, dense_rows, sent_attention
+from scgarage.training import TrainResult
+
+__all__ = ["AttentionScores", "AttentionSelector", "attention_scores"]
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionScores:
+    """Scores of all cells, with what is needed to judge them.
+
+    Attributes
+    ----------
+    scores
+        Attention each cell sends to others, float64, shape ``(n_cells,)``.
+    types
+        The cell types that the network learned.
+    diagnostics
+        - ``n_epochs``, ``best_epoch``: epochs trained, and the one whose weights were kept.
+        - ``accuracy``, ``accuracy_held_out``: share of cells whose type is predicted, of all cells and of the
+          held-out ones.
+        - ``attention_to_self``: mean attention that a cell pays to itself.
+        - ``spearman_out_degree``: rank correlation of the score with the number of cells that list the
+          cell as a neighbour. Near one, the score says little that the graph alone does not.
+        - ``spearman_genes_detected``, ``spearman_library_size``: the same with the genes found in a cell, and
+          with its total counts (layer ``"counts"`` or ``obs["total_counts"]``, else ``NaN``).
+    history
+        Training history, with ``step``, ``gat/loss``, ``gat/accuracy`` and ``validation/score``.
+    """
+
+    scores: NDArray[np.float64]
+    types: CellTypes
+    diagnostics: dict[str, float]
+    history: pd.DataFrame
+
+
+def attention_scores(
+    adata: ad.AnnData,
+    *,
+    labels_key: str | None,
+    use_rep: str = "X_pca",
+    settings: GATSettings | None = None,
+    rare_fraction: float = 0.05,
+    rare_threshold: int | None = None,
+    random_state: int = 0,
+) -> AttentionScores:
+    """Train a graph attention network on cell types and score each cell by the attention it sends.
+
+    Data sets of more than ``settings.max_cells`` cells are trained on a subsample: half of its places are
+    shared equally among the types, the others go to cells of rare types first. The scores are computed for
+    all cells on the graph of all cells.
+
+    Parameters
+    ----------
+    adata
+        log1p CP10k of the highly variable genes in ``X``, a representation in ``obsm[use_rep]``, cell types
+        in ``obs``. Not changed.
+    labels_key
+        Column of ``obs`` with the cell types.
+    use_rep
+        Slot of ``obsm`` that the neighbour graph is built on.
+    settings
+        Network and training.
+    rare_fraction, rare_threshold
+        When a type is rare, see :func:`scgarage.seeds.rare_types`.
+    random_state
+        Seed; on the CPU, the same seed gives the same scores.
+
+    Raises
+    ------
+    InputError
+        When cell types or the representation are missing, there is only one type, or ``X`` holds counts.
+
+    Examples
+    --------
+    >>> import numpy as np, anndata as ad
+    >>> rng = np.random.default_rng(0)
+    >>> adata = ad.AnnData(rng.gamma(1.0, size=(40, 8)).astype("float32"))
+    >>> adata.obs["cell_type"] = np.repeat(["B", "T"], 20)
+    >>> adata.obsm["X_pca"] = adata.X[:, :3]
+    >>> attention_scores(adata, labels_key="cell_type", settings=GATSettings(n_epochs=2)).scores.shape
+    (40,)
+    """
+    settings = settings or GATSettings()
+    types = CellTypes.read(
+        adata, labels_key, purpose="attention scores", min_types=2,
+        rare_fraction=rare_fraction, rare_threshold=rare_threshold,
+    )  # fmt: skip
+    points = _representation(adata, use_rep)
+    log_expr = _log_expr(adata)
+    edges = knn_graph(points, settings.n_neighbors, random_state=random_state)
+    rows = _training_cells(types, settings.max_cells, random_state)
+    whole = len(rows) == adata.n_obs
+    network, result, held_out = train_gat(
+        dense_rows(log_expr, rows),
+        edges if whole else knn_graph(points[rows], settings.n_neighbors, random_state=random_state),
+        types.codes[rows],
+        rare=types.rare,
+        settings=settings,
+        random_state=random_state,
+    )
+    sent = sent_attention(network, log_expr, edges, rare=types.rare_cells, chunk_size=settings.chunk_size)
+    diagnostics = _fit_of(sent, result, types, rows[held_out]) | _correlations(sent.scores, adata, edges)
+    return AttentionScores(sent.scores, types, diagnostics, result.history)
+
+
+def _representation(adata: ad.AnnData, use_rep: str) -> NDArray[np.floating]:
+    if use_rep not in adata.obsm:
+        found = ", ".join(map(repr, adata.obsm)) or "none"
+        msg = (
+            f"adata.obsm has no {use_rep!r}; compute it with sc.pp.pca(adata) or pass use_rep=, "
+            f"available: {found}"
+        )
+        raise InputError(msg)
+    return np.asarray(adata.obsm[use_rep])
+
+
+def _log_expr(adata: ad.AnnData) -> sparse.csr_matrix | NDArray[np.floating]:
+    if value_kind(adata) == "counts":
+        msg = (
+            "adata.X holds counts and log-normalised values are expected; "
+            "normalise first: adata.X = sg.pp.log1p_cp10k(adata.X)"
+        )
+        raise InputError(msg)
+    return expression_matrix(adata)
+
+
+def _training_cells(types: CellTypes, max_cells: int, random_state: int) -> NDArray[np.int64]:
+    n_cells = len(types.codes)
+    if n_cells <= max_cells:
+        return np.arange(n_cells)
+    rng = np.random.default_rng(random_state)
+    # A boost beyond any ratio of counts fills the rare types before the others get more than their minimum.
+    quotas = type_quotas(
+        types.counts,
+        max_cells,
+        rare=types.rare,
+        rare_boost=1e9,
+        minimum=max(1, max_cells // (2 * len(types.names))),
+    )
+    return np.sort(top_per_type(types.codes, rng.random(n_cells), quotas, rng))
+
+
+def _fit_of(
+    sent: SentAttention, result: TrainResult, types: CellTypes, held_out: NDArray[np.int64]
+) -> dict[str, float]:
+    correct = sent.predicted == types.codes
+    return {
+        "n_epochs": float(result.n_iterations),
+        "best_epoch": float(result.best_step),
+        "accuracy": float(correct.mean()),
+        "accuracy_held_out": float(correct[held_out].mean()) if len(held_out) else float("nan"),
+        "attention_to_self": float(sent.kept.mean()),
+    }
+
+
+def _correlations(scores: NDArray[np.float64], adata: ad.AnnData, edges: Tensor) -> dict[str, float]:
+    n_genes = row_sums(as_matrix(expression_matrix(adata) != 0))
+    out_degree = np.bincount(edges[0], minlength=len(scores))
+    against = {"out_degree": out_degree, "genes_detected": n_genes, "library_size": _library_size(adata)}
+    return {f"spearman_{name}": _spearman(scores, values) for name, values in against.items()}
+
+
+def _spearman(scores: NDArray[np.float64], values: NDArray[Any]) -> float:
+    if np.ptp(scores) == 0 or np.ptp(values) == 0:
+        return float("nan")
+    return float(spearmanr(scores, values).statistic)
+
+
+def _library_size(adata: ad.AnnData) -> NDArray[np.float64]:
+    """Return total counts, all zero where they are not known."""
+    if COUNTS_LAYER in adata.layers:
+        return row_sums(expression_matrix(adata, COUNTS_LAYER))
+    if "total_counts" in adata.obs:
+        return np.asarray(adata.obs["total_counts"], dtype=np.float64)
+    return np.zeros(adata.n_obs)
+
+
+@dataclass(frozen=True)
+class AttentionSelector:
+    """Quotas per cell type, filled with the cells that send most attention.
+
+    Attributes
+    ----------
+    labels_key
+        Column of ``obs`` with the cell types.
+    use_rep
+        Slot of ``obsm`` that the neighbour graph is built on.
+    gat
+        Network and training.
+    power, rare_boost, minimum
+        Quotas, see :func:`scgarage.seeds.type_quotas`.
+    rare_fraction, rare_threshold
+        When a type is rare, see :func:`scgarage.seeds.rare_types`.
+    random_state
+        Seed.
+
+    References
+    ----------
+    Ganguly et al., bioRxiv 2025, doi:10.1101/2025.09.28.679012.
+    """
+
+    labels_key: str | None = None
+    use_rep: str = "X_pca"
+    gat: GATSettings = field(default_factory=GATSettings)
+    power: float = 1.0
+    rare_boost: float = 2.0
+    minimum: int = 1
+    rare_fraction: float = 0.05
+    rare_threshold: int | None = None
+    random_state: int = 0
+
+    def select(self, adata: ad.AnnData, n: int) -> Seeds:
+        """Pick ``n`` distinct cells; see :class:`scgarage.seeds.SeedSelector`.
+
+        Raises
+        ------
+        InputError
+            When ``n`` is out of range, or as :func:`attention_scores`.
+        """
+        check_n_seeds(adata, n)
+        attention = attention_scores(
+            adata, labels_key=self.labels_key, use_rep=self.use_rep, settings=self.gat,
+            rare_fraction=self.rare_fraction, rare_threshold=self.rare_threshold,
+            random_state=self.random_state,
+        )  # fmt: skip
+        types, scores = attention.types, attention.scores
+        quotas = type_quotas(
+            types.counts,
+            n,
+            power=self.power,
+            rare_boost=self.rare_boost,
+            rare=types.rare,
+            minimum=self.minimum,
+        )
+        indices = top_per_type(types.codes, scores, quotas, np.random.default_rng(self.random_state))
+        return Seeds(indices, scores, attention.diagnostics | types.describe(indices), attention.history)

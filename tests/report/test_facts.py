@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from scgarage.report import facts
+from scgarage.report.figures import Subject
+
+
+@pytest.fixture
+def subject(evaluation) -> Subject:
+    return Subject.of(evaluation)
+
+
+def test_nested_settings_are_flattened():
+    values = {
+        "a": {"b": {"c": 1}},
+        "widths": np.array([8, 4]),
+        "none": None,
+        "on": True,
+        "rate": 2e-4,
+        "empty": [],
+    }
+    assert facts.flatten(values) == [
+        ("a.b.c", "1"),
+        ("widths", "8, 4"),
+        ("none", "not set"),
+        ("on", "yes"),
+        ("rate", "0.0002"),
+        ("empty", "none"),
+    ]
+
+
+def test_seconds_become_a_time():
+    assert facts.flatten({"fit_seconds": np.float64(754.2)}) == [("fit_time", "12 min 34 s")]
+
+
+def test_names_of_data_set_and_model(subject, third_party):
+    assert facts.data_set_name(subject.split) == "toy blood"
+    assert facts.model_name(subject) == "garage-test"
+    assert facts.data_set_name(third_party.split) is None
+    assert facts.model_name(Subject.of(third_party)) is None
+
+
+def test_numbers_of_cells_that_were_compared(subject):
+    found = dict(facts.compared(subject))
+    split = subject.split
+    assert found["Real, training"].startswith(f"{split.train.n_obs} cells")
+    assert found["Real, held out"].startswith(f"{split.test.n_obs} cells")
+    assert found["Synthetic"] == "120 cells, 60 genes"
+    assert found["Repeats"].startswith("2 draws")
+    assert found["Cell types"].startswith("3, ")
+
+
+def test_model_settings_leave_out_the_history(subject):
+    found = dict(facts.model_settings(subject))
+    assert found["parameters.optimiser.learning_rate"] == "0.0002"
+    assert not [name for name in found if name.startswith(("history", "versions"))]
+
+
+def test_versions_now_and_when_fitted(subject):
+    table = {name: (now, fitted) for name, now, fitted in facts.version_facts(subject)}
+    assert table["torch"][1] == "2.0.0"
+    assert table["numpy"] == (np.__version__, "–")
+
+
+def test_what_was_not_judged_names_metrics_and_groups(subject):
+    text = facts.not_judged(subject)
+    assert "Wasserstein-1 distance" in text  # in the registry, not among the metrics of the fixture
+    assert "Coverage of real cells (k = 5) (<b>&T)" in text
+    assert "Sliced Wasserstein distance" not in text

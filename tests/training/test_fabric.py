@@ -1,0 +1,40 @@
+"""Fabric starts in silence."""
+
+import logging
+import warnings
+
+from scgarage.training import TrainSettings
+from scgarage.training.fabric import launch
+
+
+def test_one_process_says_nothing(capfd, recwarn):
+    fabric = launch(TrainSettings(1, accelerator="cpu"))
+    assert fabric.world_size == 1
+    assert capfd.readouterr() == ("", "")
+    assert len(recwarn) == 0
+
+
+def test_hint_about_srun_and_notes_on_precision_are_held_back(capfd, caplog, monkeypatch, tmp_path):
+    srun = tmp_path / "srun"
+    srun.write_text("#!/bin/sh\n")
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("SLURM_NTASKS", raising=False)
+    monkeypatch.setattr("sys.argv", ["train"])
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        launch(TrainSettings(1, accelerator="cpu", precision="bf16-mixed"))
+    assert [str(w.message) for w in seen] == []
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+
+
+def test_log_level_comes_back():
+    logger = logging.getLogger("lightning_fabric")
+    before = logger.level
+    try:
+        logger.setLevel(17)
+        launch(TrainSettings(1, accelerator="cpu"))
+        assert logger.level == 17
+    finally:
+        logger.setLevel(before)
