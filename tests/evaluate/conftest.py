@@ -24,7 +24,7 @@ def _simulate(n_cells: int, seed: int, *, shares: np.ndarray = SHARES) -> ad.Ann
     by_type = population.normal(0, 1.8, (len(TYPES), N_GENES)) * (
         population.random((len(TYPES), N_GENES)) < 0.25
     )
-    factors = population.normal(0, 0.5, (4, N_GENES))
+    factors = population.normal(0, 0.35, (4, N_GENES))
     rng = np.random.default_rng(seed)
     codes = rng.choice(len(TYPES), size=n_cells, p=shares)
     log_rate = base + by_type[codes] + rng.normal(size=(n_cells, 4)) @ factors

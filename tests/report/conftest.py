@@ -17,7 +17,7 @@ NAN = float("nan")
 
 
 def draw_cells(n_cells: int, seed: int) -> ad.AnnData:
-    """Draw Poisson counts around the same type means for every seed; 4 % of the cells are of the rare type."""
+    """Draw Poisson counts around the same type means for every seed; 4 % of the cells are rare."""
     means = np.random.default_rng(0).gamma(0.5, 3.0, size=(3, 60))
     rng = np.random.default_rng(seed)
     types = np.arange(n_cells) % 25
@@ -69,23 +69,23 @@ def third_party() -> Evaluation:
     return evaluate(bare[:, ::-1].copy(), parts, metrics=METRICS, n_repeats=2, n_pcs=10)
 
 
-@pytest.fixture(autouse=True)
-def _quick_embedding(monkeypatch):
+def quick_embedding(
+    real: ad.AnnData, synthetic: ad.AnnData, *, labels_key: str, n_cells: int = 30, **_: object
+) -> pd.DataFrame:
     """Stand in for UMAP, which takes seconds to compile and has its own tests."""
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(2 * n_cells, 2)), columns=["umap1", "umap2"])
+    frame["source"] = np.repeat(["real", "synthetic"], n_cells)
+    labels = [cells.obs.get(labels_key) for cells in (real, synthetic)]
+    frame["cell_type"] = [
+        name
+        for known in labels
+        for name in ([None] * n_cells if known is None else known.astype(str)[:n_cells])
+    ]
+    return frame
 
-    def coordinates(real, synthetic, *, labels_key, **_):
-        rng = np.random.default_rng(0)
-        n_cells = 30
-        frame = pd.DataFrame(rng.normal(size=(2 * n_cells, 2)), columns=["umap1", "umap2"])
-        frame["source"] = np.repeat(["real", "synthetic"], n_cells)
-        frame["cell_type"] = [
-            *real.obs[labels_key].astype(str)[:n_cells],
-            *(
-                synthetic.obs[labels_key].astype(str)[:n_cells]
-                if labels_key in synthetic.obs
-                else [None] * n_cells
-            ),
-        ]
-        return frame
 
-    monkeypatch.setattr("scgarage.plotting.joint_embedding", coordinates)
+@pytest.fixture(scope="module", autouse=True)
+def _quick_embedding():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scgarage.plotting.joint_embedding", quick_embedding)
+        yield

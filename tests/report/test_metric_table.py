@@ -2,12 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgarage.report.metric_table import metric_themes, rare_table, rare_types
+from scgarage.report.metric_table import composition_table, metric_themes, rare_table, rare_types
 
 NAN = float("nan")
-COLUMNS = [
-    "metric", "title", "group", "value", "value_sd", "floor", "floor_sd", "null", "null_sd", "score", "better", "note",
-]  # fmt: skip
+COLUMNS = "metric title group value value_sd floor floor_sd null null_sd score better note".split()
 
 
 @pytest.fixture
@@ -100,3 +98,11 @@ def test_no_rare_types_no_table(table):
     whole = table[table["group"].isin(["all", "rare"])]
     assert rare_types(whole) == []
     assert rare_table(whole, pd.DataFrame(index=np.array([], dtype=str))) is None
+
+
+def test_composition_table_writes_every_number():
+    counts = pd.DataFrame({"real test": [1200, 7], "synthetic": [900, 0]}, index=["B", "pDC"])
+    table = composition_table(counts)
+    assert table.parts == ["real test", "synthetic"]
+    assert table.rows == [("B", ["1,200", "900"]), ("pDC", ["7", "0"])]
+    assert composition_table(pd.DataFrame()).rows == []

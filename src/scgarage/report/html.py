@@ -10,7 +10,7 @@ from scgarage.evaluate import Evaluation
 from scgarage.io import atomic_output, check_output
 from scgarage.report import facts
 from scgarage.report.figures import Subject, picture_sections, score_picture
-from scgarage.report.metric_table import metric_themes, rare_table
+from scgarage.report.metric_table import composition_table, metric_themes, rare_table
 from scgarage.report.versions import versions
 
 __all__ = ["write_report"]
@@ -80,6 +80,7 @@ def _content(evaluation: Evaluation, title: str | None) -> dict[str, Any]:
         "rare_caption": _rare_caption(subject),
         "rare_reason": _why_no_rare_types(subject),
         "sections": picture_sections(subject),
+        "composition": composition_table(subject.counts),
         "judge": facts.judge_settings(subject),
         "model_facts": facts.model_settings(subject),
         "versions": facts.version_facts(subject),

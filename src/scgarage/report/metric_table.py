@@ -1,4 +1,4 @@
-"""The judge's table, as rows that the template writes down."""
+"""Tables of a report, as rows that the template writes down."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,16 @@ import pandas as pd
 from scgarage.metrics import METRICS
 from scgarage.report.numbers import NOTHING, decimals_for, number, with_sd
 
-__all__ = ["MetricRow", "RareTable", "Theme", "metric_themes", "rare_table", "rare_types"]
+__all__ = [
+    "CompositionTable",
+    "MetricRow",
+    "RareTable",
+    "Theme",
+    "composition_table",
+    "metric_themes",
+    "rare_table",
+    "rare_types",
+]
 
 DIRECTIONS = {
     "lower": "↓ lower",
@@ -67,6 +76,14 @@ class RareTable:
     rows: list[tuple[str, list[str], list[tuple[str, str]]]]
 
 
+@dataclass(frozen=True)
+class CompositionTable:
+    """Cell types as rows, numbers of cells in each part as columns."""
+
+    parts: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
 def metric_themes(table: pd.DataFrame) -> list[Theme]:
     """Group the rows for all cells and for all rare cells by what the metric is given; types stand apart."""
     rows: dict[str, list[MetricRow]] = {space: [] for space in THEMES}
@@ -108,6 +125,12 @@ def rare_table(table: pd.DataFrame, counts: pd.DataFrame) -> RareTable | None:
         rows.append((name, numbers, [cells.get((name, title), (NOTHING, "")) for title in titles]))
     parts = [f"{part} cells" for part in counts.columns]
     return RareTable(parts=parts, metrics=[_unbroken(title) for title in titles], rows=rows)
+
+
+def composition_table(counts: pd.DataFrame) -> CompositionTable:
+    """Write down numbers of cells, types as rows and parts as columns."""
+    rows = [(str(name), [f"{n:,}" for n in numbers]) for name, *numbers in counts.itertuples()]
+    return CompositionTable(parts=[str(part) for part in counts.columns], rows=rows)
 
 
 def _records(table: pd.DataFrame) -> Sequence[Mapping[str, Any]]:
