@@ -120,8 +120,8 @@ def test_names_of_types_are_text_and_not_markup(page, written, evaluation):
 
 def test_settings_versions_and_names_are_there(page):
     assert "Synthetic cells of toy blood by garage-test" in page.text
-    for name, number in versions().items():
-        assert f"{name} {number}" in page.text
+    for name, installed in versions().items():
+        assert f"{name} {installed}" in page.text
     assert "parameters.n_hidden 64" in page.text
     assert "fit_time 12 min 34 s" in page.text
     assert "synthetic cells are no new samples" in page.text.lower()

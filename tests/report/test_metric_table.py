@@ -5,7 +5,20 @@ import pytest
 from scgarage.report.metric_table import composition_table, metric_themes, rare_table, rare_types
 
 NAN = float("nan")
-COLUMNS = "metric title group value value_sd floor floor_sd null null_sd score better note".split()
+COLUMNS = [
+    "metric",
+    "title",
+    "group",
+    "value",
+    "value_sd",
+    "floor",
+    "floor_sd",
+    "null",
+    "null_sd",
+    "score",
+    "better",
+    "note",
+]
 
 
 @pytest.fixture

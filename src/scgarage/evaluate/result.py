@@ -14,7 +14,7 @@ from scgarage.preprocess import Split
 __all__ = ["Evaluation"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """The numbers of an evaluation and the cells that they are about.
 

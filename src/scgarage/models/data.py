@@ -1,6 +1,5 @@
 """What a model learns from, in the one form that all models share."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,7 +111,7 @@ def prepare_validation(adata: ad.AnnData, data: TrainingData, *, layer: str | No
         When the genes or the kind of values differ from the training cells'.
     """
     adata = match_genes(adata, data.var.index, what="the validation cells")
-    value_kind = validate_expression(adata, layer)
+    value_kind = validate_expression(adata, layer, warn_silent_genes=False)
     if value_kind != data.value_kind:
         msg = f"training cells hold {data.value_kind} and validation cells {value_kind} values; use the same for both"
         raise InputError(msg)
@@ -152,10 +151,3 @@ def _log_expr(values: sparse.csr_matrix, value_kind: ValueKind) -> sparse.csr_ma
 def type_counts(data: TrainingData) -> dict[str, int]:
     """Return the number of training cells of each type."""
     return dict(zip(data.types, np.bincount(data.labels, minlength=len(data.types)).tolist(), strict=True))
-
-
-def check_var_names(found: Sequence[str], expected: Sequence[str]) -> None:
-    """Raise unless two lists of genes are the same in the same order."""
-    if list(found) != list(expected):
-        msg = f"the files' genes differ: {len(found)} found, {len(expected)} expected, or another order"
-        raise InputError(msg)

@@ -41,7 +41,7 @@ def write_model(
     OutputExistsError
         When ``path`` exists and ``overwrite`` is not set.
     """
-    with atomic_output(path, overwrite=overwrite) as folder:
+    with atomic_output(path, overwrite=overwrite, replaces=DESCRIPTION) as folder:
         folder.mkdir()
         text = json.dumps({"format": FORMAT, **description}, indent=1, allow_nan=False)
         (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
+from scgarage.io.matrix import row_sums
 
 __all__ = ["TARGET_SUM", "counts_from_log_expr", "library_size", "log1p_cp10k"]
 
@@ -18,7 +19,7 @@ Matrix = TypeVar("Matrix", sparse.csr_matrix, NDArray[np.floating])
 
 def library_size(counts: sparse.csr_matrix | NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the total counts of each cell, shape ``(n_cells,)``."""
-    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    return row_sums(counts)  # in float64: scipy adds float32 matrices in float32
 
 
 def log1p_cp10k(counts: Matrix, *, totals: NDArray[np.floating] | None = None) -> Matrix:

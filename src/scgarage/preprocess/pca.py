@@ -6,8 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.decomposition import PCA
-from sklearn.utils.extmath import randomized_svd
+from scipy.sparse.linalg import LinearOperator, svds
 
 from scgarage.errors import InputError
 
@@ -23,7 +22,8 @@ class Components:
     mean
         Centre, shape ``(n_genes,)``, log1p CP10k.
     axes
-        Orthonormal axes, shape ``(n_components, n_genes)``.
+        Orthonormal axes, those of the largest variance first, shape ``(n_components, n_genes)``. The largest entry of
+        each is positive.
     """
 
     mean: NDArray[np.float32]
@@ -40,42 +40,97 @@ class Components:
     ) -> Self:
         r"""Fit the components, class-balanced when ``labels`` are given.
 
-        With labels every cell has the weight :math:`w_i \propto 1 / n_{type(i)}`, so the axes that tell a rare type from
-        the others are found; measured elsewhere, this is worth +0.1 AUPRC in rare-type classification.
+        The axes are the first right singular vectors of the rows :math:`\sqrt{w_i}\,(x_i - \sum_j w_j x_j)`. Without
+        labels :math:`w_i = 1 / n`, the ordinary principal components. With labels every cell has the weight
+        :math:`w_i \propto 1 / n_{type(i)}`, as if every type had the same number of cells, so the axes that tell a rare
+        type from the others are found; measured elsewhere, this is worth +0.1 AUPRC in rare-type classification.
 
         Parameters
         ----------
         log_expr
-            log1p CP10k of training cells, shape ``(n_cells, n_genes)``.
+            log1p CP10k of training cells, shape ``(n_cells, n_genes)``. A sparse matrix is not made dense.
         n_components
             Number of axes; at most ``min(n_cells, n_genes) - 1`` are kept.
         labels
             Cell types, shape ``(n_cells,)``, or ``None`` for the ordinary PCA.
         random_state
-            Seed of the randomised solver.
+            Seed of the first vector of the Lanczos iteration; the result depends on it in the last digits only.
 
         Raises
         ------
         InputError
-            When there are fewer than three cells or two genes.
+            When there are fewer than three cells or two genes, all cells are the same, or ``labels`` do not fit.
+
+        References
+        ----------
+        Lehoucq et al., ARPACK Users' Guide, SIAM 1998, doi:10.1137/1.9780898719628.
+
+        Examples
+        --------
+        >>> expr = np.random.default_rng(0).random((20, 5))
+        >>> Components.fit(expr, n_components=2).transform(expr).shape
+        (20, 2)
         """
         n_cells, n_genes = log_expr.shape
         if n_cells < 3 or n_genes < 2:
             msg = f"principal components need at least 3 cells and 2 genes; found {n_cells} x {n_genes}"
             raise InputError(msg)
+        if n_components < 1:
+            msg = f"n_components must be at least 1; found {n_components}"
+            raise InputError(msg)
         n_components = min(n_components, n_cells - 1, n_genes - 1)
-        dense = np.asarray(log_expr.todense() if sparse.issparse(log_expr) else log_expr, dtype=np.float32)
-        if labels is None:
-            pca = PCA(n_components, svd_solver="randomized" if n_components < n_genes // 2 else "full", random_state=random_state)
-            pca.fit(dense)
-            return cls(pca.mean_.astype(np.float32), np.ascontiguousarray(pca.components_, dtype=np.float32))
-        _, types, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        weights = 1.0 / (len(counts) * counts[types])  # add up to one
-        mean = weights @ dense
-        scaled = (dense - mean) * np.sqrt(weights)[:, None]
-        axes = randomized_svd(scaled, n_components, random_state=random_state)[2]
-        return cls(mean.astype(np.float32), np.ascontiguousarray(axes, dtype=np.float32))
+        weights = np.full(n_cells, 1 / n_cells) if labels is None else _balanced_weights(np.asarray(labels), n_cells)
+        values = log_expr if sparse.issparse(log_expr) else np.asarray(log_expr)
+        values = values.astype(np.float64)
+        mean = np.asarray(weights @ values).ravel()
+        power = float(weights @ np.asarray((values * values if dense else values.multiply(values)).sum(axis=1)).ravel())
+        if power - mean @ mean <= 1e-12 * power:
+            msg = "all cells are the same, so they have no principal components"
+            raise InputError(msg)
+        axes = _axes(values, mean, weights, n_components, random_state=random_state)
+        return cls(mean.astype(np.float32), axes.astype(np.float32))
 
     def transform(self, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return the scores of cells, shape ``(n_cells, n_components)``; sparse input is never centred in memory."""
+        """Return the scores of cells, shape ``(n_cells, n_components)``; sparse input is never centred in memory.
+
+        Raises
+        ------
+        InputError
+            When the number of genes is not that of the fit.
+        """
+        if log_expr.shape[1] != len(self.mean):
+            msg = f"the components were fitted on {len(self.mean)} genes; found {log_expr.shape[1]}"
+            raise InputError(msg)
         return np.asarray(log_expr @ self.axes.T - self.mean @ self.axes.T, dtype=np.float32)
+
+
+def _balanced_weights(labels: NDArray[np.str_], n_cells: int) -> NDArray[np.float64]:
+    """Weights that add up to one over all cells and to the same over the cells of each type."""
+    if labels.shape != (n_cells,):
+        msg = f"labels need one entry per cell, {n_cells}; found shape {labels.shape}"
+        raise InputError(msg)
+    _, types, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / (len(counts) * counts[types]))
+
+
+def _axes(
+    values: sparse.csr_matrix | NDArray[np.float64],
+    mean: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    n_components: int,
+    *,
+    random_state: int,
+) -> NDArray[np.float64]:
+    """First right singular vectors of the centred, weighted rows, which are never made."""
+    root = np.sqrt(weights)
+    operator = LinearOperator(
+        values.shape,
+        matvec=lambda v: root * (values @ v.ravel() - mean @ v.ravel()),
+        rmatvec=lambda u: values.T @ (root * u.ravel()) - mean * (root @ u.ravel()),
+        dtype=np.float64,
+    )
+    start = np.random.default_rng(random_state).normal(size=min(values.shape))
+    _, strength, axes = svds(operator, k=n_components, v0=start)
+    axes = axes[np.argsort(-strength)]
+    largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+    return np.asarray(axes * np.sign(largest)[:, None])

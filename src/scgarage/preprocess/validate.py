@@ -80,7 +80,11 @@ def value_kind(adata: AnnData, layer: str | None = None) -> ValueKind:
 
 
 def validate_expression(
-    adata: AnnData, layer: str | None = None, *, accept: Collection[ValueKind] = ("counts", "log-normalised")
+    adata: AnnData,
+    layer: str | None = None,
+    *,
+    accept: Collection[ValueKind] = ("counts", "log-normalised"),
+    warn_silent_genes: bool = True,
 ) -> ValueKind:
     """Check that the expression values of a data set can be worked with.
 
@@ -92,6 +96,8 @@ def validate_expression(
         Layer to use, ``X`` when None.
     accept
         Kinds of values that the caller can use. Negative values are accepted with ``"scaled"`` only.
+    warn_silent_genes
+        Warn about genes without expression; a small part of a data set always has some.
 
     Returns
     -------
@@ -116,7 +122,7 @@ def validate_expression(
     _check_unique(adata.var_names, "gene", "adata.var_names_make_unique()")
     _check_values(adata, X, layer, accept)
     if "scaled" not in accept:
-        _check_totals(adata, X)
+        _check_totals(adata, X, warn_silent_genes=warn_silent_genes)
     kind = _kind_of(adata, X, layer)
     if kind not in accept:
         _refuse_kind(adata, X, layer, kind, accept)
@@ -197,7 +203,7 @@ def _is_negative(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.d
     return np.asarray(values < 0)
 
 
-def _check_totals(adata: AnnData, X: Matrix) -> None:
+def _check_totals(adata: AnnData, X: Matrix, *, warn_silent_genes: bool) -> None:
     """Refuse cells without expression; warn about genes without."""
     empty = np.flatnonzero(row_sums(X) == 0)
     if empty.size:
@@ -206,7 +212,7 @@ def _check_totals(adata: AnnData, X: Matrix) -> None:
             f"'{adata.obs_names[empty[0]]}'); drop them: sc.pp.filter_cells(adata, min_counts=1)"
         )
         raise InputError(msg)
-    n_silent = int((column_sums(X) == 0).sum())
+    n_silent = int((column_sums(X) == 0).sum()) if warn_silent_genes else 0
     if n_silent:
         msg = f"{n_silent:,} of {adata.n_vars:,} genes have no expression in any cell; they stay zero"
         warnings.warn(msg, UserWarning, stacklevel=3)
