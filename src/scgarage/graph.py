@@ -47,8 +47,10 @@ def knn_graph(
     random_state
         Seed of the approximate search, and of the choice among neighbours at the same distance.
 
-    Returns ------- Edges (source, target), int64, shape ``(2, n_cells * n_neighbors)``, ordered by target
-    and then by distance. Nothing of shape ``(n_cells, n_cells)`` is ever held dense.
+    Returns
+    -------
+    Edges (source, target), int64, shape ``(2, n_cells * n_neighbors)``, ordered by target and then by
+    distance. Nothing of shape ``(n_cells, n_cells)`` is ever held dense.
 
     Raises
     ------

@@ -13,9 +13,9 @@ N_DECOYS = 4 * N_TYPES
 def planted(seed: int = 0):
     """Cells of three types whose own expression is noise, each with five neighbours.
 
-    One neighbour is the hub of its type, which expresses the marker of the type; four are decoys drawn from one
-    pool for all types, whose expression is noise. Hubs and decoys are listed by equally many cells, and the cells
-    are in random order.
+    One neighbour is the hub of its type, which expresses the marker of the type; four are decoys drawn from
+    one pool for all types, whose expression is noise. Hubs and decoys are listed by equally many cells, and
+    the cells are in random order.
     """
     rng = np.random.default_rng(seed)
     n_ordinary = N_TYPES * N_TARGETS

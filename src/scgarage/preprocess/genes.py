@@ -8,44 +8,66 @@ import scanpy as sc
 from numpy.typing import NDArray
 from scipy import sparse
 
+from scgarage.errors import InputError
+
 __all__ = ["select_hvg"]
 
 
-def select_hvg(log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: int | None) -> NDArray[np.bool_]:
+def select_hvg(
+    log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: int | None
+) -> NDArray[np.bool_]:
     """Select highly variable genes by scanpy's dispersion in bins of mean expression.
 
     Parameters
     ----------
     log_expr
-        log1p CP10k, shape ``(n_cells, n_genes)``, of *training cells only*.
+        log1p CP10k, shape ``(n_cells, n_genes)``, of *training cells only*; not changed.
     n_top_genes
-        Number of genes to select; ``None`` or a number of at least ``n_genes`` selects every gene.
+        Number of genes to select; ``None`` selects every gene.
 
     Returns
     -------
-    Mask of the selected genes, shape ``(n_genes,)``. Genes without any expression are never selected before expressed
-    ones.
+    Mask of the selected genes, shape ``(n_genes,)``. With a number exactly so many are selected, or all genes with any
+    expression when those are fewer: genes without are never selected.
+
+    Raises
+    ------
+    InputError
+        When ``n_top_genes`` is below one.
 
     References
     ----------
     Satija et al., Nature Biotechnology 2015, doi:10.1038/nbt.3192 (``flavor="seurat"``).
+
+    Examples
+    --------
+    >>> log_expr = np.log1p(np.random.default_rng(0).poisson(1.0, (50, 30))).astype(np.float32)
+    >>> int(select_hvg(log_expr, 10).sum())
+    10
     """
     n_genes = log_expr.shape[1]
-    if n_top_genes is None or n_top_genes >= n_genes:
+    if n_top_genes is None:
         return np.ones(n_genes, dtype=bool)
-    expressed = np.asarray((log_expr > 0).sum(axis=0)).ravel() > 0
+    if n_top_genes < 1:
+        msg = f"n_top_genes must be at least 1, or None for every gene; found {n_top_genes}"
+        raise InputError(msg)
+    expressed = np.flatnonzero(np.asarray((log_expr > 0).sum(axis=0)).ravel())
+    if n_top_genes < len(expressed):
+        score = _normalised_dispersion(log_expr[:, expressed], n_top_genes)
+        # scanpy's own mask keeps every gene tied at the cut-off; exactly n_top_genes are wanted.
+        expressed = expressed[np.argsort(-score, kind="stable")[:n_top_genes]]
     selected = np.zeros(n_genes, dtype=bool)
-    if n_top_genes >= expressed.sum():
-        selected[expressed] = True
-        return selected
-    table = ad.AnnData(X=log_expr[:, np.flatnonzero(expressed)])
+    selected[expressed] = True
+    return selected
+
+
+def _normalised_dispersion(
+    log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: int
+) -> NDArray[np.float64]:
+    table = ad.AnnData(X=log_expr)
     with warnings.catch_warnings():
         # Few genes leave empty bins; pandas and numpy warn about their means, scanpy handles them.
         warnings.simplefilter("ignore", category=RuntimeWarning)
         warnings.simplefilter("ignore", category=FutureWarning)
         sc.pp.highly_variable_genes(table, n_top_genes=n_top_genes, flavor="seurat")
-    score = table.var["dispersions_norm"].fillna(-np.inf).to_numpy()
-    # scanpy's own mask keeps every gene tied at the cut-off; exactly n_top_genes are wanted.
-    best = np.argsort(-score, kind="stable")[:n_top_genes]
-    selected[np.flatnonzero(expressed)[best]] = True
-    return selected
+    return np.asarray(table.var["dispersions_norm"].fillna(-np.inf), dtype=np.float64)

@@ -30,7 +30,7 @@ def log1p_cp10k(counts: Matrix, *, totals: NDArray[np.floating] | None = None) -
     Parameters
     ----------
     counts
-        Counts, shape ``(n_cells, n_genes)``; a sparse matrix stays sparse.
+        Counts, shape ``(n_cells, n_genes)``; a sparse matrix gives a CSR matrix.
     totals
         Library sizes to divide by, shape ``(n_cells,)``, when ``counts`` holds only some of the genes. By default the
         row sums.
@@ -42,7 +42,7 @@ def log1p_cp10k(counts: Matrix, *, totals: NDArray[np.floating] | None = None) -
     Raises
     ------
     InputError
-        When a cell has no counts at all.
+        When a cell has no counts at all, or ``totals`` has another length than there are cells.
 
     Examples
     --------
@@ -51,6 +51,7 @@ def log1p_cp10k(counts: Matrix, *, totals: NDArray[np.floating] | None = None) -
     [[7.824, 8.923]]
     """
     totals = library_size(counts) if totals is None else np.asarray(totals, dtype=np.float64)
+    _check_length(totals, counts.shape[0])
     if (totals <= 0).any():
         msg = (
             f"{int((totals <= 0).sum())} cells have no counts, so they cannot be normalised; "
@@ -60,6 +61,7 @@ def log1p_cp10k(counts: Matrix, *, totals: NDArray[np.floating] | None = None) -
     factors = TARGET_SUM / totals
     if sparse.issparse(counts):
         scaled = counts.tocsr().astype(np.float64)  # astype copies
+        scaled.sum_duplicates()  # the logarithm of a sum is not the sum of the logarithms
         scaled.data *= np.repeat(factors, np.diff(scaled.indptr))
         return scaled.log1p().astype(np.float32)
     return np.log1p(np.asarray(counts, dtype=np.float64) * factors[:, None]).astype(np.float32)
@@ -82,7 +84,26 @@ def counts_from_log_expr(
     Returns
     -------
     Whole counts, float32, shape ``(n_cells, n_genes)``. For values made by :func:`log1p_cp10k` with the same totals the
-    original counts come back exactly.
+    original counts come back exactly, up to 500,000 of one gene in one cell; beyond, the 24 bits of a float32 logarithm
+    no longer tell two counts apart.
+
+    Raises
+    ------
+    InputError
+        When ``totals`` has another length than there are cells.
+
+    Examples
+    --------
+    >>> log_expr = log1p_cp10k(np.array([[1.0, 3.0], [7.0, 0.0]]))
+    >>> counts_from_log_expr(log_expr, np.array([4.0, 7.0])).tolist()
+    [[1.0, 3.0], [7.0, 0.0]]
     """
+    _check_length(np.asarray(totals), len(log_expr))
     scale = np.asarray(totals, dtype=np.float64)[:, None] / TARGET_SUM
     return np.rint(np.expm1(np.maximum(log_expr, 0.0, dtype=np.float64)) * scale).astype(np.float32)
+
+
+def _check_length(totals: NDArray[np.floating], n_cells: int) -> None:
+    if totals.shape != (n_cells,):
+        msg = f"totals needs one library size per cell, {n_cells}; found shape {totals.shape}"
+        raise InputError(msg)

@@ -72,18 +72,18 @@ class Components:
         (20, 2)
         """
         n_cells, n_genes = log_expr.shape
-        if n_cells < 3 or n_genes < 2:
-            msg = f"principal components need at least 3 cells and 2 genes; found {n_cells} x {n_genes}"
-            raise InputError(msg)
-        if n_components < 1:
-            msg = f"n_components must be at least 1; found {n_components}"
+        if n_cells < 3 or n_genes < 2 or n_components < 1:
+            msg = (
+                "principal components need at least 3 cells, 2 genes and n_components=1; "
+                f"found {n_cells} x {n_genes} and {n_components}"
+            )
             raise InputError(msg)
         n_components = min(n_components, n_cells - 1, n_genes - 1)
-        weights = np.full(n_cells, 1 / n_cells) if labels is None else _balanced_weights(np.asarray(labels), n_cells)
-        values = log_expr if sparse.issparse(log_expr) else np.asarray(log_expr)
-        values = values.astype(np.float64)
+        weights = _weights(n_cells, None if labels is None else np.asarray(labels))
+        values = (log_expr if sparse.issparse(log_expr) else np.asarray(log_expr)).astype(np.float64)
         mean = np.asarray(weights @ values).ravel()
-        power = float(weights @ np.asarray((values * values if dense else values.multiply(values)).sum(axis=1)).ravel())
+        squares = values.multiply(values) if sparse.issparse(values) else np.square(values)
+        power = float(np.sum(weights @ squares))
         if power - mean @ mean <= 1e-12 * power:
             msg = "all cells are the same, so they have no principal components"
             raise InputError(msg)
@@ -104,8 +104,10 @@ class Components:
         return np.asarray(log_expr @ self.axes.T - self.mean @ self.axes.T, dtype=np.float32)
 
 
-def _balanced_weights(labels: NDArray[np.str_], n_cells: int) -> NDArray[np.float64]:
-    """Weights that add up to one over all cells and to the same over the cells of each type."""
+def _weights(n_cells: int, labels: NDArray[np.str_] | None) -> NDArray[np.float64]:
+    """Weights that add up to one, over all cells alike or over the types alike."""
+    if labels is None:
+        return np.full(n_cells, 1 / n_cells)
     if labels.shape != (n_cells,):
         msg = f"labels need one entry per cell, {n_cells}; found shape {labels.shape}"
         raise InputError(msg)

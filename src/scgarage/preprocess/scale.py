@@ -31,21 +31,33 @@ class MaxScaler:
         Raises
         ------
         InputError
-            When a value is below zero: scaling by the maximum would not end in [0, 1].
+            When there are no cells, or a value is below zero or NaN: scaling by the maximum would not end in [0, 1].
+
+        Examples
+        --------
+        >>> MaxScaler.fit(np.array([[1.0, 0.0], [4.0, 0.0]])).maximum.tolist()
+        [4.0, 1.0]
         """
-        if log_expr.min() < 0:
-            msg = f"values below zero (minimum {log_expr.min():.3g}) cannot be scaled to [0, 1] by their maximum"
+        if log_expr.shape[0] == 0:
+            msg = "the maxima of genes need at least one cell; found none"
+            raise InputError(msg)
+        if not log_expr.min() >= 0:
+            msg = f"only values >= 0 can be scaled to [0, 1] by their maximum; found {log_expr.min():.3g}"
             raise InputError(msg)
         top = log_expr.max(axis=0)
         maximum = np.asarray(top.todense() if sparse.issparse(top) else top, dtype=np.float32).ravel()
         return cls(np.where(maximum > 0, maximum, np.float32(1.0)))
 
-    def transform(self, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> sparse.csr_matrix | NDArray[np.float32]:
+    def transform(
+        self, log_expr: sparse.csr_matrix | NDArray[np.floating]
+    ) -> sparse.csr_matrix | NDArray[np.float32]:
         """Scale; values of cells outside the training data may exceed 1. A sparse matrix gives a CSR matrix."""
-        if sparse.issparse(log_expr):
-            return sparse.csr_matrix(log_expr.multiply(1.0 / self.maximum), dtype=np.float32)
-        return np.asarray(log_expr / self.maximum, dtype=np.float32)
+        if not sparse.issparse(log_expr):
+            return np.asarray(log_expr, dtype=np.float32) / self.maximum
+        scaled = sparse.csr_matrix(log_expr, dtype=np.float32, copy=True)
+        scaled.data /= self.maximum[scaled.indices]  # a product with 1 / maximum could end above 1
+        return scaled
 
     def inverse_transform(self, scaled: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Undo :meth:`transform` for an array of shape ``(n_cells, n_genes)``."""
-        return np.asarray(scaled * self.maximum, dtype=np.float32)
+        """Undo :meth:`transform` for an array of shape ``(n_cells, n_genes)``, to the last digit of float32."""
+        return np.asarray(scaled, dtype=np.float32) * self.maximum

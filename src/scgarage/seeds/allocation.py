@@ -106,7 +106,9 @@ def type_quotas(
     InputError
         When an argument is out of its range or the shapes differ.
 
-    References ---------- The boost of 2 is the priority weight of GARAGE: Ganguly et al., bioRxiv 2025,
+    References
+    ----------
+    The boost of 2 is the priority weight of GARAGE: Ganguly et al., bioRxiv 2025,
     doi:10.1101/2025.09.28.679012.
 
     Examples

@@ -111,7 +111,9 @@ class GraphAttention(nn.Module):
     settings
         Widths and priority weight.
 
-    References ---------- Veličković et al., ICLR 2018, arXiv:1710.10903; Ganguly et al., bioRxiv 2025,
+    References
+    ----------
+    Veličković et al., ICLR 2018, arXiv:1710.10903; Ganguly et al., bioRxiv 2025,
     doi:10.1101/2025.09.28.679012.
     """
 
@@ -146,9 +148,11 @@ class GraphAttention(nn.Module):
     def attend(self, hidden: Tensor, edges: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Apply the second layer.
 
-        Returns ------- Logits ``(n_cells, n_types)``; the edges with a self-loop of every cell added, ``(2,
-        n_edges + n_cells)``; and the attention on each of them, summed over heads, ``(n_edges +
-        n_cells,)``.
+        Returns
+        -------
+        Logits ``(n_cells, n_types)``; the edges with a self-loop of every cell added,
+        ``(2, n_edges + n_cells)``; and the attention on each of them, summed over heads,
+        ``(n_edges + n_cells,)``.
         """
         logits, (all_edges, alpha) = self.second(hidden, edges, return_attention_weights=True)
         return logits, all_edges, alpha.sum(dim=1)
@@ -199,8 +203,10 @@ def train_gat(
     random_state
         Seed of the initial weights and of the choice of held-out cells.
 
-    Returns ------- The network, on the CPU; the result of the training, with ``gat/loss`` and
-    ``gat/accuracy`` of the cells trained on in its history; and the rows of the held-out cells.
+    Returns
+    -------
+    The network, on the CPU; the result of the training, with ``gat/loss`` and ``gat/accuracy`` of the cells
+    trained on in its history; and the rows of the held-out cells.
     """
     settings = settings or GATSettings()
     held_out = _hold_out(types, len(rare), settings, random_state)

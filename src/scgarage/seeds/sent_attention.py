@@ -63,8 +63,10 @@ def sent_attention(
     chunk_size
         Target cells at a time.
 
-    References ---------- Ganguly et al., bioRxiv 2025, doi:10.1101/2025.09.28.679012. The published code
-    sums the numbers of the nodes in place of their attention.
+    References
+    ----------
+    Ganguly et al., bioRxiv 2025, doi:10.1101/2025.09.28.679012. The published code sums the numbers of the
+    nodes in place of their attention.
     """
     n_cells = log_expr.shape[0]
     scores, kept, predicted = np.zeros(n_cells), np.zeros(n_cells), np.empty(n_cells, dtype=np.int64)
