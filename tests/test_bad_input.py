@@ -91,7 +91,7 @@ CASES = {
     "missing label column": (lambda: fit(cells(), "louvain"), "no 'louvain'.*'cell_type'"),
     "missing label column in split": (lambda: split(cells(), "louvain"), "no 'louvain'.*'cell_type'"),
     "missing donor column": (lambda: split(cells(), donor_key="donor"), "no 'donor'"),
-    "missing labels": (lambda: fit(changed(with_labels(with_missing_label))), "missing|NaN"),
+    "missing labels": (lambda: fit(changed(with_labels(with_missing_label))), "no label for 1 of 120"),
     "one cell type": (lambda: fit(changed(with_labels(lambda _: "T"))), "one type|at least 2|2 types"),
     "a type with one cell": (lambda: split(changed(with_labels(with_one_of_a_kind))), "lonely"),
     "NaN value": (lambda: fit(changed(with_value(np.nan))), "NaN"),

@@ -47,7 +47,8 @@ def row(
         (copying(row(0.70, 0.50, score=0.4), collapsed=False), WITH_CARE),
         (copying(row(0.97, 0.50, score=0.95), collapsed=False), POOR),
         (copying(row(0.97, 0.50, score=0.95), collapsed=True), WITH_CARE),
-        (copying(row(0.20, 0.50, score=0.6), collapsed=False), CLOSE),
+        (copying(row(0.45, 0.50, score=0.1), collapsed=False), CLOSE),
+        (copying(row(0.20, 0.50, score=0.6), collapsed=False), POOR),
         (beside_noise([0.1, 0.3]), CLOSE),
         (beside_noise([0.95, 0.97, 0.85]), POOR),
     ],
@@ -69,6 +70,7 @@ def test_a_floor_far_from_the_target_counts_for_the_cells() -> None:
     # Another donor: real training cells are told apart too.
     assert told_apart(row(0.85, 0.82)).level == CLOSE
     assert copying(row(0.62, 0.60), collapsed=False).level == CLOSE
+    assert copying(row(0.38, 0.40), collapsed=False).level == CLOSE
 
 
 def test_copying_is_not_claimed_from_few_cells() -> None:
@@ -86,4 +88,10 @@ def test_sentences_hold_value_and_floor() -> None:
     assert "2.4 times the floor" in distance(row(2.4, 1.0)).sentence
     assert covered(row(0.6, 0.98)).sentence.startswith("60% of the held-out cells")
     assert "98% have a real training cell" in covered(row(0.6, 0.98)).sentence
-    assert "no sign of copying" in copying(row(0.5, 0.5), collapsed=False).sentence
+    assert "of fresh real cells 47%" in copying(row(0.5, 0.47), collapsed=False).sentence
+
+
+def test_a_floor_of_theory_is_not_called_measured() -> None:
+    finding = copying(row(0.5, 0.5) | {"note": "floor 0.5 by theory: too few"}, collapsed=False)
+    assert "fresh" not in finding.sentence
+    assert finding.sentence.endswith("(50% without copying): no sign of copying.")

@@ -19,7 +19,7 @@ def result(fresh: AnnData, parts: Split) -> Evaluation:
 
 
 def test_saved_table_reads_back(result: Evaluation, tmp_path: Path) -> None:
-    result.save(tmp_path / "table.csv")
+    assert result.save(tmp_path / "table.csv") == tmp_path / "table.csv"
     found = pd.read_csv(tmp_path / "table.csv", keep_default_na=False, na_values=[""])
     pd.testing.assert_frame_equal(found.drop(columns="note"), result.table.drop(columns="note"))
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
@@ -50,6 +50,8 @@ def test_short_forms_hold_the_headline(result: Evaluation) -> None:
     headline = result.verdict().headline
     assert repr(result).startswith("Evaluation of 400 synthetic cells: 2 metrics, 2 repeats of ")
     assert repr(result).endswith(headline)
+    assert result.text().startswith(str(result.verdict()))
+    assert len(result.text().splitlines()) == len(str(result.verdict()).splitlines()) + 2 + len(result.table)
     html = result._repr_html_()
     assert headline in html
     assert html.count("<tr") == len(result.table) + 1

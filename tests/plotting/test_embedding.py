@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,3 +94,18 @@ def test_missing_columns_are_named(coordinates):
         embedding(coordinates.drop(columns="umap2"))
     with pytest.raises(InputError, match="at least one cell"):
         embedding(coordinates.iloc[:0])
+
+
+def test_numbers_of_types_in_the_same_place_do_not_cover_each_other(coordinates):
+    names = ["A", "B", "C", "D"]
+    coordinates["cell_type"] = np.resize(names, len(coordinates))
+    figure = embedding(coordinates)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[1].texts]
+    assert [text.get_text() for text in figure.axes[1].texts] == ["1", "2", "3", "4"]
+    assert not any(first.overlaps(second) for first, second in combinations(boxes, 2))
+
+
+def test_embedding_of_a_single_cell_is_drawn():
+    cell = pd.DataFrame({"umap1": [0.0], "umap2": [0.0], "source": ["real"], "cell_type": ["B"]})
+    assert len(embedding(cell).axes) == 2

@@ -26,7 +26,7 @@ def lines_of(ax) -> dict[str, tuple[list[float], list[float]]]:
 
 
 def test_losses_recorded_together_share_a_panel(columns):
-    gat, gan, _ = history(columns).axes
+    gat, gan, _ = history(dict(sorted(columns.items()))).axes  # sorted as in an h5ad file
     assert lines_of(gat) == {"gat": ([10, 20, 30], [3, 2, 1])}
     assert lines_of(gan) == {"critic": ([10, 20, 30], [0.5, 0.6, 0.7]), "generator": ([10, 30], [0.9, 0.8])}
 

@@ -52,6 +52,7 @@ def test_numbers_of_cells_that_were_compared(subject):
 
 def test_model_settings_leave_out_the_history(subject):
     found = dict(facts.model_settings(subject))
+    assert list(found)[:3] == ["model", "version", "fit_time"]
     assert found["parameters.optimiser.learning_rate"] == "0.0002"
     assert not [name for name in found if name.startswith(("history", "versions"))]
 

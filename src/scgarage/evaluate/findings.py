@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from scgarage.evaluate.settings import THEORY
+
 __all__ = [
     "CLOSE",
     "COVERAGE_POOR",
@@ -148,18 +150,23 @@ def copying(row: Row, *, collapsed: bool) -> Finding:
     # The samples of the repeats overlap, so their spread is not divided by the number of repeats.
     noise = max(float(np.nan_to_num(row["value_sd"])), 0.5 / np.sqrt(row["n_cells"]))
     low, high = max(value - SURE * noise, 0.0), min(value + SURE * noise, 1.0)
+    fresh = "" if THEORY in str(row.get("note")) else f", of fresh real cells {floor:.0%}"
     measured = (
-        f"{value:.0%} of the cells ({low:.0%} to {high:.0%}) lie nearer to training than to held-out cells, "
-        f"of fresh real cells {floor:.0%} (50% without copying)"
+        f"{value:.0%} of the cells ({low:.0%} to {high:.0%}) lie nearer to training than to held-out cells"
+        f"{fresh} (50% without copying)"
     )
-    if value - max(floor, 0.5) <= SURE * np.hypot(noise, np.nan_to_num(row["floor_sd"])):
+    clear = SURE * float(np.hypot(noise, np.nan_to_num(row["floor_sd"])))
+    level = POOR if row["score"] >= COPIES_POOR else WITH_CARE
+    if value < min(floor, 0.5) - clear:
+        reason = f"{1 - value:.0%} lie nearer to held-out than to training cells, as if made from them"
+        return Finding(level, f"{measured}: the model may have seen the held-out cells.", reason)
+    if value <= max(floor, 0.5) + clear:
         return Finding(CLOSE, f"{measured}: no sign of copying.")
     reason = f"{value:.0%} lie nearer to training than to held-out cells (50% without copying)"
     if collapsed:
         doubt = "with so little covered this may only say which real cells happen to lie near them"
         return Finding(WITH_CARE, f"{measured}: a sign of copying, but {doubt}.", reason)
-    sentence = f"{measured}: a sign that training cells are copied."
-    return Finding(POOR if row["score"] >= COPIES_POOR else WITH_CARE, sentence, reason)
+    return Finding(level, f"{measured}: a sign of copying or overfitting.", reason)
 
 
 def _beyond_noise(row: Row) -> bool:

@@ -1,8 +1,6 @@
 """From AnnData to what the judge compares: the same path for real and synthetic cells."""
 
-import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from anndata import AnnData
@@ -11,7 +9,10 @@ from scipy import sparse
 
 from scgarage.errors import InputError
 from scgarage.evaluate.cells import Cells
+from scgarage.evaluate.labels import choose_labels_key, real_labels, synthetic_labels
 from scgarage.evaluate.null import NormalNull, NullGenerator, PoissonNull
+from scgarage.evaluate.provenance import origin_notes
+from scgarage.evaluate.settings import rare_types
 from scgarage.preprocess import (
     Split,
     expression_matrix,
@@ -21,16 +22,9 @@ from scgarage.preprocess import (
     value_kind,
 )
 from scgarage.preprocess.normalise import library_size
-from scgarage.schema import UNS_KEY, UNSURE, ValueKind
+from scgarage.schema import UNSURE, ValueKind
 
-__all__ = ["RARE_SHARE", "Inputs", "prepare"]
-
-RARE_SHARE = 0.05
-"""A type is rare when its share of the training cells is smaller."""
-
-PREDICTED = (
-    "the synthetic cells came without types; theirs were predicted by a classifier trained on real cells"
-)
+__all__ = ["Inputs", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class Inputs:
     value_kind
         What real and synthetic values were.
     rare_types
-        Types of less than :data:`RARE_SHARE` of the training cells, rarest first.
+        Types of less than 5 % of the training cells, rarest first.
     notes
         What a reader should know before trusting any number.
     """
@@ -91,41 +85,33 @@ def prepare(
         If labels or genes are missing, if the values are neither counts nor log-normalised, or if real and
         synthetic values are of different kinds.
     """
-    key = _labels_key(split, labels_key)
+    key = choose_labels_key(split, labels_key)
+    real = real_labels(split, key)
+    given = synthetic_labels(synthetic, key, real)
+    notes = origin_notes(synthetic, split, labelled=given is not None)
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     synthetic_layer = layer if layer in synthetic.layers else None
     kind = _shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
     values = _csr(split.train, layer)
     genes = np.flatnonzero(select_hvg(log1p_cp10k(values) if kind == "counts" else values, n_top_genes))
-    labels = {name: _labels(getattr(split, name), key) for name in ("train", "validation", "test")}
-    parts = {
-        name: Cells(_log_expr(getattr(split, name), layer, genes, kind), labels[name]) for name in labels
-    }
     null: NullGenerator
     if kind == "counts":
-        null = PoissonNull.fit(values[:, genes], library_size(values), labels["train"])
+        null = PoissonNull.fit(values[:, genes], library_size(values), real["train"])
     else:
-        null = NormalNull.fit(values[:, genes], labels["train"])
+        null = NormalNull.fit(values[:, genes], real["train"])
     return Inputs(
-        **parts,
+        **{name: Cells(_log_expr(getattr(split, name), layer, genes, kind), real[name]) for name in real},
         synthetic=Cells(
-            _log_expr(synthetic, synthetic_layer, genes, kind), _synthetic_labels(synthetic, key, labels)
+            _log_expr(synthetic, synthetic_layer, genes, kind),
+            np.full(synthetic.n_obs, UNSURE) if given is None else given,
         ),
-        labelled=key in synthetic.obs,
+        labelled=given is not None,
         null=null,
         labels_key=key,
         value_kind=kind,
-        rare_types=_rare_types(labels["train"]),
-        notes=tuple(_split_notes(synthetic, split) + ([] if key in synthetic.obs else [PREDICTED])),
+        rare_types=rare_types(real["train"]),
+        notes=tuple(notes),
     )
-
-
-def _labels_key(split: Split, labels_key: str | None) -> str:
-    key = labels_key or split.labels_key
-    if key is None:
-        msg = f"the split has no labels_key; pass labels_key= one of: {', '.join(map(repr, split.train.obs))}"
-        raise InputError(msg)
-    return key
 
 
 def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
@@ -156,57 +142,3 @@ def _log_expr(
     if kind == "counts":
         return log1p_cp10k(values[:, genes], totals=library_size(values))
     return values[:, genes].astype(np.float32)
-
-
-def _labels(cells: AnnData, key: str) -> NDArray[np.str_]:
-    if key not in cells.obs:
-        columns = ", ".join(map(repr, cells.obs.columns)) or "none"
-        msg = f"the real cells' obs has no {key!r}; pass labels_key= one of: {columns}"
-        raise InputError(msg)
-    if cells.obs[key].isna().any():
-        msg = f"obs[{key!r}] of the real cells has missing values; fill or drop those cells"
-        raise InputError(msg)
-    return np.asarray(cells.obs[key].astype(str), dtype=np.str_)
-
-
-def _synthetic_labels(synthetic: AnnData, key: str, real: dict[str, NDArray[np.str_]]) -> NDArray[np.str_]:
-    """Return the labels of synthetic cells; a missing one, or a missing column, is "unsure"."""
-    if key not in synthetic.obs:
-        return np.full(synthetic.n_obs, UNSURE)
-    labels = synthetic.obs[key].astype(object).where(synthetic.obs[key].notna(), UNSURE)
-    found = np.asarray(labels.astype(str), dtype=np.str_)
-    types = np.unique(np.concatenate(list(real.values())))
-    if not np.isin(found, [*types, UNSURE]).any():
-        msg = (
-            f"no label of the synthetic cells is a real type: found {_first(found)}, expected {_first(types)}"
-            "; rename them, or drop the column to have types predicted"
-        )
-        raise InputError(msg)
-    return found
-
-
-def _first(labels: NDArray[np.str_]) -> str:
-    return ", ".join(map(repr, np.unique(labels)[:5].tolist()))
-
-
-def _rare_types(labels: NDArray[np.str_]) -> tuple[str, ...]:
-    types, counts = np.unique(labels, return_counts=True)
-    rare = counts < RARE_SHARE * len(labels)
-    order = np.argsort(counts[rare], kind="stable")
-    return tuple(str(name) for name in types[rare][order])
-
-
-def _split_notes(synthetic: AnnData, split: Split) -> list[str]:
-    """Warn when the synthetic cells say that their model was trained on another split."""
-    about: Any = synthetic.uns.get(UNS_KEY, {})
-    theirs, ours = about.get("split", {}), split.record()
-    keys = ("fingerprint", "random_state", "fractions", "donor_key")
-    same = all(np.array_equal(np.asarray(theirs.get(key)), np.asarray(ours.get(key))) for key in keys)
-    if "fingerprint" not in theirs or same:
-        return []
-    note = (
-        "the synthetic cells come from a model that was fitted on another split, so held-out cells may have "
-        "been among its training cells"
-    )
-    warnings.warn(f"{note}; evaluate with the split that the model was fitted on", UserWarning, stacklevel=4)
-    return [note]

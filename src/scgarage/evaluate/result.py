@@ -45,7 +45,13 @@ class Evaluation:
             notes=self.settings.get("notes", ()),
         )
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def text(self) -> str:
+        """Return the verdict and the table as plain text, for a terminal."""
+        shown = self.table[["title", "group", "value", "floor", "null", "score"]]
+        numbers = shown.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
+        return f"{self.verdict()}\n\n{numbers}"
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the table as CSV.
 
         Parameters
@@ -55,6 +61,11 @@ class Evaluation:
         overwrite
             Whether to replace an existing file.
 
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
         Raises
         ------
         OutputExistsError
@@ -62,6 +73,7 @@ class Evaluation:
         """
         with atomic_output(path, overwrite=overwrite) as temporary:
             self.table.to_csv(temporary, index=False)
+        return Path(path)
 
     def report(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write tables and figures as one HTML file.

@@ -8,6 +8,7 @@ import pandas as pd
 
 from scgarage.evaluate.comparison import MIN_FRESH, Comparison, Role, measure
 from scgarage.evaluate.inputs import Inputs
+from scgarage.evaluate.settings import THEORY
 from scgarage.metrics import METRICS, Metric
 from scgarage.metrics.metric import Better
 
@@ -170,7 +171,7 @@ def _notes(metric: Metric, row: Mapping[str, object], inputs: Inputs, fresh: boo
         for applies, text in (
             (predicted, "types of the synthetic cells predicted by a classifier trained on real cells"),
             (normal, "null: independent normal log values, for want of counts"),
-            (theory, f"floor 0.5 by theory: fewer than {MIN_FRESH} validation cells"),
+            (theory, f"{THEORY}: fewer than {MIN_FRESH} validation cells"),
             (indistinct, "no score: floor and null differ by no more than their noise"),
             (few, f"only {n_cells} cells per repeat: a rough number"),
         )

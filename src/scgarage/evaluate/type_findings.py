@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scgarage.evaluate.findings import CLOSE, COVERAGE_POOR, POOR, SURE, WITH_CARE, Finding, Row, covered
-from scgarage.evaluate.inputs import RARE_SHARE
+from scgarage.evaluate.settings import RARE_SHARE
 
 __all__ = ["TypeCounts", "missing", "named", "proportions", "scarcely_covered"]
 

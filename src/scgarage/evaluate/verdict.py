@@ -78,7 +78,9 @@ def verdict(
         noise is not called one.
     """
     findings = _findings(table, type_counts)
-    level = max((finding.level for finding in findings), default=WITH_CARE)
+    judged = bool(findings)
+    findings += [] if type_counts is None else [missing(type_counts)]
+    level = max([finding.level for finding in findings] + ([] if judged else [WITH_CARE]))
     sentences = [finding.sentence for finding in findings]
     sentences += _not_judged(table) + [f"{note[:1].upper()}{note[1:]}." for note in notes]
     return Verdict(_headline(level, findings), sentences, LEVELS[level])
@@ -105,7 +107,7 @@ def _findings(table: pd.DataFrame, type_counts: TypeCounts | None) -> list[Findi
     findings += [beside_noise(known)] if known else []
     types = {group: row for (metric, group), row in rows.items() if metric == "coverage"}
     findings += scarcely_covered({name: types[name] for name in types if name not in {"all", "rare"}})
-    return findings if type_counts is None else [*findings, missing(type_counts)]
+    return findings
 
 
 def _not_judged(table: pd.DataFrame) -> list[str]:
@@ -121,10 +123,10 @@ def _not_judged(table: pd.DataFrame) -> list[str]:
 
 
 def _headline(level: int, findings: list[Finding]) -> str:
-    if not findings:
-        return "Not judged: none of the metrics that the verdict rests on was computed."
-    if level == CLOSE:
-        return "Close to real cells in everything that was measured."
     worst = sorted((finding for finding in findings if finding.level > CLOSE), key=lambda f: -f.level)
+    if level == CLOSE:
+        return "Close to real cells: none of the checks finds more than a small difference."
+    if not worst:
+        return "Not judged: none of the metrics that the verdict rests on was computed."
     reasons = "; ".join(finding.reason for finding in worst[:REASONS])
     return f"{LEVELS[level].capitalize()}: {reasons}."

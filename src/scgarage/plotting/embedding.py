@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from scgarage.errors import InputError
-from scgarage.plotting.palette import FAINT, SOURCE_COLOURS, type_colours
+from scgarage.plotting.palette import FAINT, INK, SOURCE_COLOURS, type_colours
 from scgarage.plotting.style import FIGURE_WIDTH, new_figure, plain, styled
 from scgarage.schema import REAL, SYNTHETIC, UNSURE
 
@@ -19,6 +19,11 @@ __all__ = ["embedding"]
 
 COLUMNS = ("umap1", "umap2", "source")
 FEW_CELLS = 30
+PANEL_POINTS = 215.0
+NUMBER_GAP = 13.0
+ANGLES = np.deg2rad([40, 140, 220, 320, 0, 90, 180, 270])
+SHIFTS = np.vstack([[0, 0], *(r * np.column_stack([np.cos(ANGLES), np.sin(ANGLES)]) for r in (12, 24, 36))])
+"""Where a number may stand, in points from its type's centre, best first."""
 
 
 @styled
@@ -124,9 +129,8 @@ def _draw_sources(ax: Axes, coordinates: pd.DataFrame, size: float, random_state
 def _draw_types(ax: Axes, coordinates: pd.DataFrame, source: str, types: Sequence[str], size: float) -> None:
     colours = type_colours(types)
     shown = coordinates["source"] == source
-    others = coordinates[~shown]
+    others, cells = coordinates[~shown], coordinates[shown]
     ax.scatter(others["umap1"], others["umap2"], c="#E3E3E3", s=size, linewidths=0, rasterized=True)
-    cells = coordinates[shown]
     names = cells["cell_type"].astype("string")
     ax.scatter(
         cells["umap1"],
@@ -138,31 +142,40 @@ def _draw_types(ax: Axes, coordinates: pd.DataFrame, source: str, types: Sequenc
         rasterized=True,
     )
     ax.set_title(f"{source.capitalize()} by cell type")
+    labels: list[tuple[int, NDArray[np.floating], bool]] = []
     for number, name in enumerate(types, start=1):
         points = cells.loc[np.asarray(names == name, dtype=bool), ["umap1", "umap2"]].to_numpy()
-        if len(points) and name != UNSURE:
-            few = len(points) < FEW_CELLS
-            if few:  # once more on top, larger, so that the others do not bury them
-                ax.scatter(
-                    points[:, 0],
-                    points[:, 1],
-                    color=colours[name],
-                    s=2 * size,
-                    edgecolor="white",
-                    linewidth=0.4,
-                    rasterized=True,
-                )
-            _draw_number(ax, points, number, beside=few)
+        if not len(points) or name == UNSURE:
+            continue
+        few = len(points) < FEW_CELLS
+        if few:  # once more on top, larger, so that the others do not bury them
+            x, y = points.T
+            ax.scatter(
+                x, y, color=colours[name], s=2 * size, edgecolor="white", linewidth=0.4, rasterized=True
+            )
+        # The cell nearest to the median: the median itself may lie between two halves of a type.
+        centre = points[np.square(points - np.median(points, axis=0)).sum(axis=1).argmin()]
+        labels.append((number, centre, few))
+    _draw_numbers(ax, labels)
 
 
-def _draw_number(ax: Axes, points: NDArray[np.floating], number: int, *, beside: bool) -> None:
-    # The cell nearest to the median: the median itself may lie between two halves of a type.
-    centre = points[np.square(points - np.median(points, axis=0)).sum(axis=1).argmin()]
-    shift = (9, 7) if beside else (0, 0)
-    ax.annotate(
-        str(number), centre, xytext=shift, textcoords="offset points", ha="center", va="center",
-        fontsize=9, fontweight="bold", path_effects=[withStroke(linewidth=2.2, foreground="white")],
-    )  # fmt: skip
+def _draw_numbers(ax: Axes, labels: Sequence[tuple[int, NDArray[np.floating], bool]]) -> None:
+    """Write each number at its type, beside it where there are few cells, and none over another."""
+    span = np.array([np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())])
+    taken = np.full((len(labels), 2), np.inf)
+    for i, (number, centre, few) in enumerate(labels):
+        places = centre / span * PANEL_POINTS + (SHIFTS[1:] if few else SHIFTS)
+        gaps = np.linalg.norm(places[:, None] - taken[None], axis=2).min(axis=1)
+        free = np.flatnonzero(gaps > NUMBER_GAP)
+        taken[i] = places[free[0] if free.size else gaps.argmax()]
+        shift = taken[i] - centre / span * PANEL_POINTS
+        far = np.hypot(*shift) > NUMBER_GAP
+        ax.annotate(
+            str(number), (centre[0], centre[1]), xytext=tuple(shift), textcoords="offset points", ha="center",
+            va="center", fontsize=9, fontweight="bold",
+            path_effects=[withStroke(linewidth=2.2, foreground="white")],
+            arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": INK, "shrinkB": 0} if far else None,
+        )  # fmt: skip
 
 
 def _legend_columns(types: Sequence[str], width: float) -> int:

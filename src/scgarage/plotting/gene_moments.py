@@ -1,11 +1,13 @@
 """Mean, variance and zero fraction of each gene in real and synthetic cells."""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
@@ -18,6 +20,7 @@ __all__ = ["gene_moments", "moments"]
 Matrix: TypeAlias = sparse.csr_matrix | NDArray[np.floating]
 
 PANELS = {"mean": "Mean", "variance": "Variance", "zero_fraction": "Fraction of zeros"}
+LABELS = {"floor": "real training cells (floor)", "synthetic": "synthetic cells"}
 
 
 def moments(log_expr: Matrix) -> pd.DataFrame:
@@ -69,38 +72,31 @@ def gene_moments(real: Matrix, synthetic: Matrix, *, train: Matrix | None = None
     parts = {"floor": train, "synthetic": synthetic}
     for name, matrix in parts.items():
         if matrix is not None and matrix.shape[1] != real.shape[1]:
-            found = f"{matrix.shape[1]} genes and the real ones {real.shape[1]}"
-            msg = (
-                f"the {name} cells have {found}; bring them into the same order with sg.pp.match_genes first"
-            )
+            found = f"the {name} cells have {matrix.shape[1]} genes and the real ones {real.shape[1]}"
+            msg = f"{found}; bring them into the same order with sg.pp.match_genes first"
             raise InputError(msg)
     truth = moments(real)
     described = {name: moments(matrix) for name, matrix in parts.items() if matrix is not None}
     figure = new_figure(3.7)
     for ax, (column, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
-        for name, table in described.items():
-            ax.scatter(
-                truth[column],
-                table[column],
-                s=5 if len(truth) > 3000 else 9,
-                alpha=0.45,
-                color=SOURCE_COLOURS[name],
-                linewidths=0,
-                label=name if name == "synthetic" else "real training cells (floor)",
-                rasterized=True,
-            )
-        _identity(ax)
-        _write_agreement(ax, truth[column], {name: table[column] for name, table in described.items()})
+        _draw_genes(ax, truth[column], {name: table[column] for name, table in described.items()})
         ax.set(title=title, xlabel="real held-out cells")
     figure.axes[0].set_ylabel("synthetic cells")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    legend = figure.legend(
-        handles, labels, loc="outside lower center", ncol=2, markerscale=2.5, handletextpad=0.1
-    )
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_alpha(1)
+    handles = [
+        Line2D([], [], marker="o", markersize=5, linestyle="", color=SOURCE_COLOURS[name], label=LABELS[name])
+        for name in described
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncol=2, handletextpad=0.1)
     return figure
+
+
+def _draw_genes(ax: Axes, truth: "pd.Series[float]", described: Mapping[str, "pd.Series[float]"]) -> None:
+    size = 5 if len(truth) > 3000 else 9
+    for name, values in described.items():
+        colour = SOURCE_COLOURS[name]
+        ax.scatter(truth, values, s=size, alpha=0.45, color=colour, linewidths=0, rasterized=True)
+    _identity(ax)
+    _write_agreement(ax, truth, described)
 
 
 def _identity(ax: Axes) -> None:
@@ -110,9 +106,11 @@ def _identity(ax: Axes) -> None:
     ax.set(xlim=(low, top), ylim=(low, top))
 
 
-def _write_agreement(ax: Axes, truth: "pd.Series[float]", described: dict[str, "pd.Series[float]"]) -> None:
+def _write_agreement(
+    ax: Axes, truth: "pd.Series[float]", described: Mapping[str, "pd.Series[float]"]
+) -> None:
     # The upper left is empty unless a gene is far above the line.
-    for row, (name, values) in enumerate(reversed(described.items())):
+    for row, (name, values) in enumerate(reversed(list(described.items()))):
         error = _two_digits(np.abs(values - truth).mean())
         text = f"ρ = {_rank_correlation(truth, values)}   mean |Δ| = {error}"
         first = name == "synthetic"

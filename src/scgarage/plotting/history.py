@@ -85,7 +85,8 @@ def _groups(table: pd.DataFrame, losses: Sequence[str]) -> list[list[str]]:
                 break
         else:
             groups.append([name])
-    return groups
+    # Trainings in their order, whatever the order of the columns: a file may have sorted them by name.
+    return sorted(groups, key=lambda group: int(table[group].notna().any(axis=1).to_numpy().argmax()))
 
 
 def _draw_losses(ax: Axes, table: pd.DataFrame, group: Sequence[str]) -> None:

@@ -75,4 +75,5 @@ def _draw(ax: Axes, real: NDArray[np.float64], synthetic: NDArray[np.float64], n
     ax.xaxis.set_major_formatter(whole)
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_ylim(0, ax.get_ylim()[1] * 1.28)  # room for the legend above the curves
-    ax.legend(loc="upper left", ncol=1, borderpad=0, labelspacing=0.2)
+    legend = ax.legend(loc="upper left", borderpad=0.1, labelspacing=0.2, frameon=True, framealpha=0.85)
+    legend.get_frame().set_linewidth(0)  # only keeps the dashed lines out of the words

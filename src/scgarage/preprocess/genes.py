@@ -27,8 +27,8 @@ def select_hvg(
 
     Returns
     -------
-    Mask of the selected genes, shape ``(n_genes,)``. With a number exactly so many are selected, or all genes with any
-    expression when those are fewer: genes without are never selected.
+    Mask of the selected genes, shape ``(n_genes,)``. With a number exactly so many are selected, or all
+    genes with any expression when those are fewer: genes without are never selected.
 
     Raises
     ------
@@ -53,21 +53,21 @@ def select_hvg(
         raise InputError(msg)
     expressed = np.flatnonzero(np.asarray((log_expr > 0).sum(axis=0)).ravel())
     if n_top_genes < len(expressed):
-        score = _normalised_dispersion(log_expr[:, expressed], n_top_genes)
-        # scanpy's own mask keeps every gene tied at the cut-off; exactly n_top_genes are wanted.
-        expressed = expressed[np.argsort(-score, kind="stable")[:n_top_genes]]
+        expressed = expressed[_by_dispersion(log_expr[:, expressed], n_top_genes)[:n_top_genes]]
     selected = np.zeros(n_genes, dtype=bool)
     selected[expressed] = True
     return selected
 
 
-def _normalised_dispersion(
-    log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: int
-) -> NDArray[np.float64]:
+def _by_dispersion(log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: int) -> NDArray[np.intp]:
+    """Return the gene numbers, those of the largest normalised dispersion first."""
     table = ad.AnnData(X=log_expr)
     with warnings.catch_warnings():
         # Few genes leave empty bins; pandas and numpy warn about their means, scanpy handles them.
         warnings.simplefilter("ignore", category=RuntimeWarning)
         warnings.simplefilter("ignore", category=FutureWarning)
         sc.pp.highly_variable_genes(table, n_top_genes=n_top_genes, flavor="seurat")
-    return np.asarray(table.var["dispersions_norm"].fillna(-np.inf), dtype=np.float64)
+    # Genes alone in their bin all get the value 1, and scanpy's own mask keeps every gene tied at the
+    # cut-off. The dispersion itself breaks ties, so the number is exact whatever the order of the genes.
+    score, tie = (table.var[name].fillna(-np.inf) for name in ("dispersions_norm", "dispersions"))
+    return np.lexsort((-tie, -score))

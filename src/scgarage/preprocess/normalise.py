@@ -1,6 +1,6 @@
 """Library-size normalisation to log1p CP10k, and its inverse."""
 
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,8 @@ def log1p_cp10k(counts: Matrix, *, totals: NDArray[np.floating] | None = None) -
     counts
         Counts, shape ``(n_cells, n_genes)``; a sparse matrix gives a CSR matrix.
     totals
-        Library sizes to divide by, shape ``(n_cells,)``, when ``counts`` holds only some of the genes. By default the
-        row sums.
+        Library sizes to divide by, shape ``(n_cells,)``, when ``counts`` holds only some of the genes. By
+        default the row sums.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def log1p_cp10k(counts: Matrix, *, totals: NDArray[np.floating] | None = None) -
     Examples
     --------
     >>> import numpy as np
-    >>> log1p_cp10k(np.array([[1.0, 3.0]])).round(3).tolist()
+    >>> log1p_cp10k(np.array([[1.0, 3.0]])).astype(float).round(3).tolist()
     [[7.824, 8.923]]
     """
     totals = library_size(counts) if totals is None else np.asarray(totals, dtype=np.float64)
@@ -60,16 +60,19 @@ def log1p_cp10k(counts: Matrix, *, totals: NDArray[np.floating] | None = None) -
         raise InputError(msg)
     factors = TARGET_SUM / totals
     if sparse.issparse(counts):
-        scaled = counts.tocsr().astype(np.float64)  # astype copies
-        scaled.sum_duplicates()  # the logarithm of a sum is not the sum of the logarithms
-        scaled.data *= np.repeat(factors, np.diff(scaled.indptr))
-        return scaled.log1p().astype(np.float32)
-    return np.log1p(np.asarray(counts, dtype=np.float64) * factors[:, None]).astype(np.float32)
+        return cast("Matrix", _log1p_sparse(counts, factors))
+    scaled = np.asarray(counts, dtype=np.float64) * factors[:, None]
+    return cast("Matrix", np.log1p(scaled).astype(np.float32))
 
 
-def counts_from_log_expr(
-    log_expr: NDArray[np.floating], totals: NDArray[np.floating]
-) -> NDArray[np.float32]:
+def _log1p_sparse(counts: Any, factors: NDArray[np.float64]) -> Any:
+    scaled = counts.tocsr().astype(np.float64)  # astype copies
+    scaled.sum_duplicates()  # the logarithm of a sum is not the sum of the logarithms
+    scaled.data *= np.repeat(factors, np.diff(scaled.indptr))
+    return scaled.log1p().astype(np.float32)
+
+
+def counts_from_log_expr(log_expr: NDArray[np.floating], totals: NDArray[np.floating]) -> NDArray[np.float32]:
     r"""Turn log1p CP10k values back into whole counts for given library sizes.
 
     .. math:: c_{ij} = \mathrm{round}\left((e^{x_{ij}} - 1) \, L_i / 10^4\right)
@@ -83,9 +86,9 @@ def counts_from_log_expr(
 
     Returns
     -------
-    Whole counts, float32, shape ``(n_cells, n_genes)``. For values made by :func:`log1p_cp10k` with the same totals the
-    original counts come back exactly, up to 500,000 of one gene in one cell; beyond, the 24 bits of a float32 logarithm
-    no longer tell two counts apart.
+    Whole counts, float32, shape ``(n_cells, n_genes)``. For values made by :func:`log1p_cp10k` with the same
+    totals the original counts come back exactly, up to a million of one gene in one cell; beyond, the 24
+    bits of a float32 logarithm no longer tell two counts apart.
 
     Raises
     ------
@@ -100,7 +103,8 @@ def counts_from_log_expr(
     """
     _check_length(np.asarray(totals), len(log_expr))
     scale = np.asarray(totals, dtype=np.float64)[:, None] / TARGET_SUM
-    return np.rint(np.expm1(np.maximum(log_expr, 0.0, dtype=np.float64)) * scale).astype(np.float32)
+    counts = np.rint(np.expm1(np.maximum(log_expr, 0.0, dtype=np.float64)) * scale)
+    return np.asarray(counts, dtype=np.float32)
 
 
 def _check_length(totals: NDArray[np.floating], n_cells: int) -> None:

@@ -22,8 +22,8 @@ class Components:
     mean
         Centre, shape ``(n_genes,)``, log1p CP10k.
     axes
-        Orthonormal axes, those of the largest variance first, shape ``(n_components, n_genes)``. The largest entry of
-        each is positive.
+        Orthonormal axes, those of the largest variance first, shape ``(n_components, n_genes)``. The
+        largest entry of each is positive.
     """
 
     mean: NDArray[np.float32]
@@ -40,10 +40,11 @@ class Components:
     ) -> Self:
         r"""Fit the components, class-balanced when ``labels`` are given.
 
-        The axes are the first right singular vectors of the rows :math:`\sqrt{w_i}\,(x_i - \sum_j w_j x_j)`. Without
-        labels :math:`w_i = 1 / n`, the ordinary principal components. With labels every cell has the weight
-        :math:`w_i \propto 1 / n_{type(i)}`, as if every type had the same number of cells, so the axes that tell a rare
-        type from the others are found; measured elsewhere, this is worth +0.1 AUPRC in rare-type classification.
+        The axes are the first right singular vectors of the rows :math:`\sqrt{w_i}\,(x_i - \sum_j w_j x_j)`.
+        Without labels :math:`w_i = 1 / n`, the ordinary principal components. With labels every cell
+        has the weight :math:`w_i \propto 1 / n_{type(i)}`, as if every type had the same number of cells,
+        so the axes that tell a rare type from the others are found; measured elsewhere, this is worth +0.1
+        AUPRC in rare-type classification.
 
         Parameters
         ----------
@@ -54,12 +55,14 @@ class Components:
         labels
             Cell types, shape ``(n_cells,)``, or ``None`` for the ordinary PCA.
         random_state
-            Seed of the first vector of the Lanczos iteration; the result depends on it in the last digits only.
+            Seed of the first vector of the Lanczos iteration; the result depends on it in the last digits
+            only.
 
         Raises
         ------
         InputError
-            When there are fewer than three cells or two genes, all cells are the same, or ``labels`` do not fit.
+            When there are fewer than three cells or two genes, all cells are the same, or ``labels`` do not
+            fit.
 
         References
         ----------
@@ -91,7 +94,7 @@ class Components:
         return cls(mean.astype(np.float32), axes.astype(np.float32))
 
     def transform(self, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return the scores of cells, shape ``(n_cells, n_components)``; sparse input is never centred in memory.
+        """Return the scores of cells, float32 ``(n_cells, n_components)``; sparse input stays sparse.
 
         Raises
         ------

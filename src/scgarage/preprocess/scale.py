@@ -1,7 +1,7 @@
 """Scaling of genes to [0, 1] by their maximum in the training cells, with its inverse."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ class MaxScaler:
         Raises
         ------
         InputError
-            When there are no cells, or a value is below zero or NaN: scaling by the maximum would not end in [0, 1].
+            When there are no cells, or a value is below zero or NaN: scaling by the maximum would not end
+            in [0, 1].
 
         Examples
         --------
@@ -44,14 +45,14 @@ class MaxScaler:
         if not log_expr.min() >= 0:
             msg = f"only values >= 0 can be scaled to [0, 1] by their maximum; found {log_expr.min():.3g}"
             raise InputError(msg)
-        top = log_expr.max(axis=0)
-        maximum = np.asarray(top.todense() if sparse.issparse(top) else top, dtype=np.float32).ravel()
+        top: Any = log_expr.max(axis=0)
+        maximum = np.asarray(top.toarray() if hasattr(top, "toarray") else top, dtype=np.float32).ravel()
         return cls(np.where(maximum > 0, maximum, np.float32(1.0)))
 
     def transform(
         self, log_expr: sparse.csr_matrix | NDArray[np.floating]
     ) -> sparse.csr_matrix | NDArray[np.float32]:
-        """Scale; values of cells outside the training data may exceed 1. A sparse matrix gives a CSR matrix."""
+        """Scale; other cells than those of the fit may exceed 1. A sparse matrix gives a CSR matrix."""
         if not sparse.issparse(log_expr):
             return np.asarray(log_expr, dtype=np.float32) / self.maximum
         scaled = sparse.csr_matrix(log_expr, dtype=np.float32, copy=True)
@@ -59,5 +60,5 @@ class MaxScaler:
         return scaled
 
     def inverse_transform(self, scaled: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Undo :meth:`transform` for an array of shape ``(n_cells, n_genes)``, to the last digit of float32."""
+        """Undo :meth:`transform` for an array, ``(n_cells, n_genes)``, to the last digit of float32."""
         return np.asarray(scaled, dtype=np.float32) * self.maximum

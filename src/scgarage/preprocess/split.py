@@ -1,13 +1,14 @@
 """Divide cells into train, validation and test parts, stratified by type or by donor."""
 
 import hashlib
+import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import anndata as ad
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from scgarage.errors import InputError
@@ -18,9 +19,9 @@ __all__ = ["Split", "split", "split_by_column"]
 PARTS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
-    """Three disjoint parts of one data set: models see ``train``, tuning sees ``validation``, tables show ``test``.
+    """Three disjoint parts of one data set: models see train, tuning sees validation, tables show test.
 
     Attributes
     ----------
@@ -33,7 +34,8 @@ class Split:
     random_state
         Seed of the split.
     fingerprint
-        Hash of the cell names and their labels, so that the same split can be made again from the same file only.
+        Hash of the cell names in order, their labels and the part of each, so that a split made again is
+        known to be the same.
     """
 
     train: ad.AnnData
@@ -61,7 +63,8 @@ class Split:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{part}={getattr(self, part).n_obs}" for part in PARTS)
-        return f"Split({sizes}, labels_key={self.labels_key!r}, donor_key={self.donor_key!r}, random_state={self.random_state})"
+        keys = f"labels_key={self.labels_key!r}, donor_key={self.donor_key!r}"
+        return f"Split({sizes}, {keys}, random_state={self.random_state})"
 
 
 def split(
@@ -80,37 +83,54 @@ def split(
     adata
         Annotated counts or log-normalised values, shape ``(n_cells, n_genes)``; not changed.
     labels_key
-        Column of ``obs`` with the cell types. The parts hold the same share of every type; a type with two cells has
-        one in train and one in test.
+        Column of ``obs`` with the cell types. The parts hold the same share of every type, rounded up or
+        down by chance so that the overall shares are right for many small types too; but every type has a
+        cell in train and, when there is a test part, one in test. A type with two cells has one in each.
     batch_key
         Column of ``obs`` with the batch; recorded, not used for the division.
     donor_key
-        Column of ``obs`` with the donor. When given, whole donors go to one part (no donor is in two), because cells of
-        a donor in both train and test make any result too good; the shares are then only approximate.
+        Column of ``obs`` with the donor. When given, whole donors go to one part (no donor is in two),
+        because cells of a donor in both train and test make any result too good; the shares are then only
+        approximate, and a type may be missing from a part.
     fractions
-        Shares of train, validation and test. Half the cells for test and validation is a lot: the judge divides the test
-        part again, into cells that fit its PCA and cells to compare with.
+        Shares of train, validation and test. Half the cells for test and validation is a lot: the judge
+        divides the test part again, into cells that fit its PCA and cells to compare with.
     random_state
         Seed; the same seed gives the same parts.
+
+    Returns
+    -------
+    The parts, each a copy with ``uns["scgarage"]["part"]`` and ``uns["scgarage"]["split"]`` added.
 
     Raises
     ------
     InputError
-        When a column is missing, fractions do not add up to one, or there are too few donors or cells of a type.
+        When a column is missing or has missing values, fractions do not add up to one, there are too few
+        donors or cells of a type, or a part that was asked for gets no cell.
+
+    Warns
+    -----
+    UserWarning
+        When a type has no cell in train or test, which only a split by donor can do.
 
     Examples
     --------
     >>> import scgarage as sg
     >>> sg.pp.split(sg.datasets.pbmc68k(), labels_key="cell_type")
-    Split(train=350, validation=70, test=280, labels_key='cell_type', donor_key=None, random_state=0)
+    Split(train=351, validation=70, test=279, labels_key='cell_type', donor_key=None, random_state=0)
     """
     fractions = _check_fractions(fractions)
     validate_labels(adata, labels_key)
+    labels = _text(adata, labels_key)
+    if batch_key is not None:
+        _text(adata, batch_key)
     rng = np.random.default_rng(random_state)
     if donor_key is None:
-        part = _assign_by_type(adata.obs[labels_key].astype(str).to_numpy(), fractions, rng)
+        part = _assign_by_type(labels, fractions, rng)
     else:
-        part = _assign_by_donor(_obs_column(adata, donor_key).astype(str).to_numpy(), fractions, rng)
+        part = _assign_by_donor(_text(adata, donor_key), fractions, rng)
+        _warn_missing_types(labels, part)
+    _check_parts(part, fractions)
     return _take(
         adata,
         part,
@@ -118,20 +138,36 @@ def split(
         batch_key=batch_key,
         donor_key=donor_key,
         fractions=fractions,
-        random_state=random_state,
-        fingerprint=_fingerprint(adata, labels_key),
+        random_state=int(random_state),
+        fingerprint=_fingerprint(adata, labels_key, part),
     )
 
 
 def split_by_column(adata: ad.AnnData, column: str, *, labels_key: str | None = None) -> Split:
     """Make a :class:`Split` from a column of ``obs`` that holds ``"train"``, ``"validation"`` and ``"test"``.
 
+    Parameters
+    ----------
+    adata
+        Annotated counts or log-normalised values, shape ``(n_cells, n_genes)``; not changed.
+    column
+        Column of ``obs`` with the part of each cell.
+    labels_key
+        Column of ``obs`` with the cell types, if there are any.
+
+    Returns
+    -------
+    The split; its ``fractions`` are the shares that were found.
+
     Raises
     ------
     InputError
-        When the column is missing, holds other values, or has no train or no test cell.
+        When a column is missing or has missing values, or ``column`` holds other values or no train or no
+        test cell.
     """
-    part = _obs_column(adata, column).astype(str).to_numpy()
+    part = _text(adata, column)
+    if labels_key is not None:
+        validate_labels(adata, labels_key, min_types=1, min_cells_per_type=1)
     found = set(part)
     if not found <= set(PARTS) or not {"train", "test"} <= found:
         msg = (
@@ -140,7 +176,8 @@ def split_by_column(adata: ad.AnnData, column: str, *, labels_key: str | None = 
         )
         raise InputError(msg)
     shares = tuple(float((part == name).mean()) for name in PARTS)
-    return _take(adata, part, labels_key=labels_key, fractions=shares, fingerprint=_fingerprint(adata, labels_key))
+    fingerprint = _fingerprint(adata, labels_key, part)
+    return _take(adata, part, labels_key=labels_key, fractions=shares, fingerprint=fingerprint)
 
 
 def _take(adata: ad.AnnData, part: NDArray[np.str_], **settings: Any) -> Split:
@@ -153,20 +190,42 @@ def _take(adata: ad.AnnData, part: NDArray[np.str_], **settings: Any) -> Split:
 
 def _check_fractions(fractions: Sequence[float]) -> tuple[float, float, float]:
     values = tuple(float(f) for f in fractions)
-    if len(values) != len(PARTS) or min(values) < 0 or abs(sum(values) - 1) > 1e-6 or values[0] == 0:
-        msg = f"fractions must be three numbers (train, validation, test) >= 0 that add up to 1; found {values}"
+    if len(values) != len(PARTS) or not min(values) >= 0 or not abs(sum(values) - 1) < 1e-6 or values[0] == 0:
+        msg = (
+            f"fractions must be three numbers (train, validation, test) >= 0 that add up to 1; found {values}"
+        )
         raise InputError(msg)
     return values  # type: ignore[return-value]
 
 
-def _obs_column(adata: ad.AnnData, key: str) -> pd.Series:
+def _text(adata: ad.AnnData, key: str) -> NDArray[np.str_]:
+    """Return a complete column of ``obs`` as strings."""
     if key not in adata.obs:
         msg = f"adata.obs has no {key!r}; available: {', '.join(map(repr, adata.obs.columns)) or 'none'}"
         raise InputError(msg)
     if adata.obs[key].isna().any():
-        msg = f"adata.obs[{key!r}] has {int(adata.obs[key].isna().sum())} missing values; fill or drop those cells"
+        n_missing = int(adata.obs[key].isna().sum())
+        msg = f"adata.obs[{key!r}] has {n_missing} missing values; fill or drop those cells"
         raise InputError(msg)
-    return adata.obs[key]
+    return np.asarray(adata.obs[key].astype(str), dtype=np.str_)
+
+
+def _check_parts(part: NDArray[np.str_], fractions: tuple[float, float, float]) -> None:
+    wanted = [name for name, share in zip(PARTS, fractions, strict=True) if share > 0]
+    empty = [name for name in wanted if not (part == name).any()]
+    if empty:
+        msg = (
+            f"{len(part)} cells are too few for fractions {fractions}: no cell for {' and '.join(empty)}; "
+            "ask for a larger share or set it to 0"
+        )
+        raise InputError(msg)
+
+
+def _warn_missing_types(labels: NDArray[np.str_], part: NDArray[np.str_]) -> None:
+    for name in ("train", "test"):
+        if missing := sorted(set(labels) - set(labels[part == name])):
+            msg = f"no donor of the {name} part has cells of: {', '.join(missing)}"
+            warnings.warn(msg, UserWarning, stacklevel=3)
 
 
 def _assign_by_type(
@@ -177,25 +236,26 @@ def _assign_by_type(
         cells = rng.permutation(np.flatnonzero(labels == label))
         sizes = _part_sizes(len(cells), fractions, rng)
         part[cells] = np.repeat(PARTS, sizes)
+    if fractions[1] > 0 and not (part == "validation").any():
+        train = np.flatnonzero(part == "train")
+        names, counts = np.unique(labels[train], return_counts=True)
+        if counts.max() > 1:
+            part[rng.choice(train[labels[train] == names[counts.argmax()]])] = "validation"
     return part
 
 
 def _part_sizes(
     n_cells: int, fractions: tuple[float, float, float], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Whole numbers close to ``fractions * n_cells``; train and a wanted test part get a cell before validation does."""
-    exact = np.asarray(fractions) * n_cells
-    sizes = np.floor(exact).astype(np.int64)
-    # Random rounding keeps the overall shares right when many types are small.
-    remainder = exact - sizes
-    for _ in range(n_cells - int(sizes.sum())):
-        winner = rng.choice(len(PARTS), p=remainder / remainder.sum())
-        sizes[winner] += 1
-        remainder[winner] = 0 if remainder.sum() > remainder[winner] else remainder[winner]
+    """Whole numbers next to ``fractions * n_cells``; train and a wanted test part come before validation."""
+    # One random shift for all bounds rounds each size up with the probability that keeps its mean exact.
+    bounds = np.floor(np.cumsum([0.0, *fractions]) * n_cells + rng.random() + 1e-9).astype(np.int64)
+    bounds[-1] = bounds[0] + n_cells
+    sizes = np.diff(bounds)
     for needed in (0, 2):
         if fractions[needed] > 0 and sizes[needed] == 0 and n_cells >= 2:
-            donor = 1 if sizes[1] > 0 else int(np.argmax(sizes))
-            sizes[donor] -= 1
+            giver = 1 if sizes[1] > 0 else int(np.argmax(sizes))
+            sizes[giver] -= 1
             sizes[needed] += 1
     return sizes
 
@@ -214,8 +274,9 @@ def _assign_by_donor(
     part = np.empty(len(donors), dtype="<U10")
     missing = dict(zip(PARTS, np.asarray(fractions) * len(donors), strict=True))
     empty = list(wanted)
-    # Largest donors first, each to the part that lacks most; ties and equal sizes fall to chance.
-    order = np.lexsort((rng.random(len(names)), -counts))
+    # Large donors tend to come first, so that small ones can even out the shares; each goes to the part
+    # that lacks most cells.
+    order = np.argsort(-counts * rng.uniform(0.5, 1.5, len(names)))
     for left, donor in zip(range(len(names), 0, -1), order, strict=True):
         choices = empty if left <= len(empty) else wanted
         target = max(choices, key=lambda name: missing[name])
@@ -226,10 +287,7 @@ def _assign_by_donor(
     return part
 
 
-def _fingerprint(adata: ad.AnnData, labels_key: str | None) -> str:
-    digest = hashlib.sha256()
-    for name in adata.obs_names:
-        digest.update(str(name).encode() + b"\0")
-    if labels_key is not None:
-        digest.update("\0".join(adata.obs[labels_key].astype(str)).encode())
-    return digest.hexdigest()[:16]
+def _fingerprint(adata: ad.AnnData, labels_key: str | None, part: NDArray[np.str_]) -> str:
+    labels = [] if labels_key is None else _text(adata, labels_key).tolist()
+    text = json.dumps([[str(name) for name in adata.obs_names], labels, part.tolist()])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -26,6 +26,9 @@ __all__ = [
 APART = ("history", "split", "versions", "types", "type_counts", "notes")
 """Parts of a model's record that the report shows elsewhere or not at all."""
 
+FIRST = ("model", "version", "fit_seconds", "n_iterations", "best_step")
+"""Parts of a model's record that come first: a file may have sorted them by name."""
+
 NEVER_JUDGED = (
     "relations between genes beyond the principal components",
     "batches and donors",
@@ -79,7 +82,8 @@ def judge_settings(subject: Subject) -> list[tuple[str, str]]:
 def model_settings(subject: Subject) -> list[tuple[str, str]]:
     """Return the record that the synthetic cells carry, without what the report shows elsewhere."""
     about = dict(subject.synthetic.uns.get(UNS_KEY, {}))
-    return flatten({name: value for name, value in about.items() if name not in APART})
+    first = {name: about.pop(name) for name in FIRST if name in about}
+    return flatten({name: value for name, value in (first | about).items() if name not in APART})
 
 
 def version_facts(subject: Subject) -> list[tuple[str, str, str]]:

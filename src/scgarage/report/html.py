@@ -97,7 +97,7 @@ def _title(data_set: str | None, model: str | None) -> str:
 
 def _rare_caption(subject: Subject) -> str:
     caption = "Value ± sd over the repeats for each rare type, with its floor and null."
-    if subject.labelled:
+    if subject.labelled or "synthetic" not in subject.counts:
         return caption
     return f"{caption} Types of the synthetic cells were predicted for one sample of them, counted here."
 

@@ -30,7 +30,7 @@ DIRECTIONS = {
 THEMES = {
     "pca": (
         "Cells as a whole",
-        "Computed on principal components; the null has independent genes within each type.",
+        "Computed on principal components; the null has independent genes in each type.",
     ),
     "genes": ("Genes", "Computed on log1p CP10k; the null has independent genes in each type."),
     "labels": ("Cell types", "Computed on the labels; the null gives every cell the commonest type."),

@@ -87,6 +87,10 @@ def attention_scores(
     random_state
         Seed; on the CPU, the same seed gives the same scores.
 
+    Returns
+    -------
+    Scores of all cells, with the types, diagnostics and the training history.
+
     Raises
     ------
     InputError
