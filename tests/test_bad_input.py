@@ -99,7 +99,10 @@ CASES = {
     "negative value": (lambda: fit(changed(with_value(-3.0))), "negative"),
     "scaled values": (lambda: fit(changed(scaled)), "negative|scaled"),
     "linear values": (lambda: fit(changed(lambda a: setattr(a, "X", a.X * 1234.56))), "unknown|linear"),
-    "cell without counts": (lambda: fit(changed(with_empty_cell)), "1 of .*cells have no expression.*filter_cells"),
+    "cell without counts": (
+        lambda: fit(changed(with_empty_cell)),
+        "1 of .*cells have no expression.*filter_cells",
+    ),
     "duplicate cell names": (lambda: fit(changed(with_twin_names("obs"))), "cell name|obs_names"),
     "duplicate gene names": (lambda: fit(changed(with_twin_names("var"))), "gene name|var_names"),
     "missing layer": (lambda: fit(cells(), layer="spliced"), "no layer|layers"),
@@ -184,6 +187,6 @@ def test_existing_outputs_are_refused_and_kept(tmp_path):
     adata = cells()
     sg.write_h5ad(adata, tmp_path / "cells.h5ad")
     before = (tmp_path / "cells.h5ad").read_bytes()
-    with pytest.raises(OutputExistsError, match="cells.h5ad"):
+    with pytest.raises(OutputExistsError, match=r"cells\.h5ad"):
         sg.write_h5ad(adata[:10].copy(), tmp_path / "cells.h5ad")
     assert (tmp_path / "cells.h5ad").read_bytes() == before

@@ -94,9 +94,7 @@ def test_simulated_counts_follow_the_stated_negative_binomial():
         p, phi = share[:, number], adata.var["dispersion"].to_numpy()
         mean = expected_depth * p
         variance = mean + (1 + phi) * second_moment * p**2 - mean**2
-        np.testing.assert_allclose(
-            counts.mean(axis=0), mean, atol=5 * np.sqrt(variance.max() / 10_000), rtol=0.05
-        )
+        np.testing.assert_allclose(counts.mean(axis=0), mean, atol=5 * np.sqrt(variance.max() / 10_000), rtol=0.05)
         np.testing.assert_allclose(counts.var(axis=0), variance, rtol=0.2)
 
 

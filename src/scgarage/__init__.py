@@ -24,9 +24,8 @@ __version__ = version("scgarage")
 
 # Imported on first use: torch and scanpy take seconds, and `scgarage --help` needs neither.
 _MODULES = {
-    "errors": "errors",
-    "datasets": "datasets", "io": "io", "metrics": "metrics", "models": "models", "pl": "plotting", "plotting": "plotting",
-    "pp": "preprocess", "seeds": "seeds", "training": "training",
+    "datasets": "datasets", "errors": "errors", "io": "io", "metrics": "metrics", "models": "models",
+    "pl": "plotting", "plotting": "plotting", "pp": "preprocess", "seeds": "seeds", "training": "training",
 }  # fmt: skip
 _FUNCTIONS = {
     "augment": "augmentation", "evaluate": "evaluation", "load": "models", "read": "io", "write_h5ad": "io",

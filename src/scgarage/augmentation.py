@@ -64,9 +64,9 @@ def augment(
 ) -> ad.AnnData:
     """Add synthetic cells so that each rare type has at least ``min_cells`` cells.
 
-    For training classifiers only. Synthetic cells are no new samples: never feed them to a statistical test (measured: with 100
-    synthetic cells a fifth of all genes is "significant" between two groups of one type). Real and synthetic cells are told
-    apart by ``obs["source"]``.
+    For training classifiers only. Synthetic cells are no new samples: never feed them to a statistical test
+    (measured: with 100 synthetic cells a fifth of all genes is "significant" between two groups of one type). Real
+    and synthetic cells are told apart by ``obs["source"]``.
 
     Parameters
     ----------
@@ -108,7 +108,9 @@ def augment(
     synthetic = model.sample(wanted, random_state=random_state)
     if labels_key != model.about["labels_key"]:
         old = model.about["labels_key"]
-        synthetic.obs = synthetic.obs.rename(columns={old: labels_key, probability_key(old): probability_key(labels_key)})
+        synthetic.obs = synthetic.obs.rename(
+            columns={old: labels_key, probability_key(old): probability_key(labels_key)}
+        )
     joined = ad.concat([real, synthetic], join="outer", merge="first")
     for key in (labels_key, SOURCE_KEY):
         joined.obs[key] = joined.obs[key].astype(str).astype("category")

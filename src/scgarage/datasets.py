@@ -67,6 +67,7 @@ def pbmc68k() -> AnnData:
     adata = AnnData(counts, obs=obs, var=pd.DataFrame(index=stored.raw.var_names.astype(str)))
     adata.layers[COUNTS_LAYER] = counts.copy()
     adata.uns[UNS_KEY] = {
+        "dataset": "700 human blood cells (pbmc68k_reduced, bundled with scanpy)",
         "value_kind": "counts",
         "recovered": {"base": math.e, "max_deviation": float(found.max_deviation)},
     }
@@ -164,7 +165,7 @@ def simulate(
         adata.obs["batch"] = pd.Categorical(_names("batch", n_batches).to_numpy()[batch])
     settings = sizes | {"rare_fraction": rare_fraction, "depth": depth, "random_state": random_state}
     simulation = settings | {"types": types[:-1].tolist()}
-    adata.uns[UNS_KEY] = {"value_kind": "counts", "simulation": simulation}
+    adata.uns[UNS_KEY] = {"dataset": "simulated cells", "value_kind": "counts", "simulation": simulation}
     return adata
 
 
@@ -175,8 +176,7 @@ def _check_simulation(
     problems = {
         f"n_types={n_types} must be at least 2": n_types < 2,
         f"n_batches={n_batches} must be at least 1": n_batches < 1,
-        f"n_genes={n_genes} must be at least 10 * n_types, for each type to have markers": n_genes
-        < 10 * n_types,
+        f"n_genes={n_genes} must be at least 10 * n_types, for each type to have markers": n_genes < 10 * n_types,
         f"n_cells={n_cells} must be at least 4 * n_types": n_cells < 4 * n_types,
         f"rare_fraction={rare_fraction} must lie above 0 and at most at 1 / n_types": (
             n_types > 0 and not 0 < rare_fraction <= 1 / n_types
@@ -197,9 +197,7 @@ def _type_sizes(n_cells: int, n_types: int, rare_fraction: float) -> NDArray[np.
     return np.append(np.diff(edges, prepend=0), n_rare)
 
 
-def _draw_markers(
-    n_genes: int, n_types: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def _draw_markers(n_genes: int, n_types: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Draw fold changes, shape ``(n_genes, n_types)``, and the type that each gene marks, -1 for none."""
     n_markers = max(2, int(_MARKERS_PER_TYPE * n_genes))
     genes = rng.permutation(n_genes)[: n_types * n_markers]

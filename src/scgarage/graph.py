@@ -91,9 +91,7 @@ def _check(points: NDArray[np.floating], n_neighbors: int) -> int:
     return min(n_neighbors, len(points) - 1)
 
 
-def _distances(
-    points: NDArray[np.floating], n_neighbors: int, *, exact: bool, random_state: int
-) -> sparse.csr_matrix:
+def _distances(points: NDArray[np.floating], n_neighbors: int, *, exact: bool, random_state: int) -> sparse.csr_matrix:
     """Return distances to at least ``n_neighbors`` other cells per row, and perhaps to the cell itself."""
     import scanpy as sc
     from sklearn.neighbors import KNeighborsTransformer
@@ -103,9 +101,7 @@ def _distances(
     graph = sc.Neighbors(ad.AnnData(points.astype(np.float32)))
     # scanpy's own exact path drops the first entry of each row as the cell itself, which is another one where
     # two cells are the same; a search object of ours leaves every entry in. No connectivities: no method.
-    graph.compute_neighbors(
-        n_candidates, use_rep="X", method=None, transformer=search, random_state=random_state
-    )
+    graph.compute_neighbors(n_candidates, use_rep="X", method=None, transformer=search, random_state=random_state)
     return sparse.csr_matrix(graph.distances)
 
 

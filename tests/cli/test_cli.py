@@ -39,13 +39,31 @@ def test_sampled_file_has_what_it_promises(folder):
 
 def test_evaluate_finds_the_held_out_cells_by_itself(folder, capsys):
     table = folder / "evaluation.csv"
-    arguments = ["evaluate", str(folder / "made.h5ad"), "--real", str(folder / "cells.h5ad"), "--out", str(table), "--n-repeats", "2"]
+    arguments = [
+        "evaluate",
+        str(folder / "made.h5ad"),
+        "--real",
+        str(folder / "cells.h5ad"),
+        "--out",
+        str(table),
+        "--n-repeats",
+        "2",
+    ]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     assert "floor" in printed
     assert table.exists()
     report = folder / "report.html"
-    again = ["report", str(folder / "made.h5ad"), "--real", str(folder / "cells.h5ad"), "--table", str(table), "--out", str(report)]
+    again = [
+        "report",
+        str(folder / "made.h5ad"),
+        "--real",
+        str(folder / "cells.h5ad"),
+        "--table",
+        str(table),
+        "--out",
+        str(report),
+    ]
     assert main(again) == 0
     assert "<html" in report.read_text()
 

@@ -105,7 +105,5 @@ def test_measurements_stay_numbers(values):
 def test_categories_that_differ_in_type_only_are_kept_apart_or_joined():
     mixed = pd.Series(pd.Categorical([1, "1", 2]))
     assert as_text_labels(mixed).tolist() == ["1", "1", "2"]
-    adata = AnnData(
-        np.ones((3, 1)), obs=pd.DataFrame({"a": as_text_labels(mixed).to_numpy()}, index=list("xyz"))
-    )
+    adata = AnnData(np.ones((3, 1)), obs=pd.DataFrame({"a": as_text_labels(mixed).to_numpy()}, index=list("xyz")))
     assert adata.obs["a"].nunique() == 2

@@ -14,9 +14,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def transposed(adata):
-    return AnnData(
-        adata.X.T.tocsr() if sp.issparse(adata.X) else adata.X.T, obs=adata.var[[]], var=adata.obs[[]]
-    )
+    return AnnData(adata.X.T.tocsr() if sp.issparse(adata.X) else adata.X.T, obs=adata.var[[]], var=adata.obs[[]])
 
 
 def unnamed(adata):

@@ -118,9 +118,7 @@ def test_scaled_values_are_read_with_a_warning_that_names_raw(adata, tmp_path):
     stored.raw = log_expr
     stored.X = stored.X.toarray() - 0.5
     stored.write_h5ad(tmp_path / "cells.h5ad")
-    with pytest.warns(
-        UserWarning, match=r"looks scaled.*adata\.raw holds log-normalised values: use adata\.raw"
-    ):
+    with pytest.warns(UserWarning, match=r"looks scaled.*adata\.raw holds log-normalised values: use adata\.raw"):
         found = read(tmp_path / "cells.h5ad")
     assert found.uns["scgarage"]["value_kind"] == "scaled"
     assert isinstance(found.X, np.ndarray)
@@ -202,9 +200,7 @@ def test_a_truncated_h5ad_is_refused_and_the_cause_kept(adata, tmp_path):
     path = tmp_path / "cells.h5ad"
     write_h5ad(adata, path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(
-        InputError, match=r"cells\.h5ad cannot be read as an AnnData file .*incomplete"
-    ) as caught:
+    with pytest.raises(InputError, match=r"cells\.h5ad cannot be read as an AnnData file .*incomplete") as caught:
         read(path)
     assert isinstance(caught.value.__cause__, OSError)
 
@@ -242,9 +238,7 @@ def test_data_without_cells_are_refused(adata, tmp_path):
         read(tmp_path / "cells.h5ad")
 
 
-@pytest.mark.parametrize(
-    "option", [{"genes_as": "rows"}, {"header": False}, {"row_names": True}, {"delimiter": ";"}]
-)
+@pytest.mark.parametrize("option", [{"genes_as": "rows"}, {"header": False}, {"row_names": True}, {"delimiter": ";"}])
 def test_options_of_text_tables_are_refused_elsewhere(adata, tmp_path, option):
     write_h5ad(adata, tmp_path / "cells.h5ad", overwrite=True)
     with pytest.raises(InputError, match=f"not a text table, so {next(iter(option))}"):

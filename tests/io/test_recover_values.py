@@ -12,9 +12,7 @@ from scgarage.errors import InputError
 from scgarage.io import counts_from_log_normalised
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
-NEEDS_SHARED = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the folder ../shared/data of real data sets is absent"
-)
+NEEDS_SHARED = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder ../shared/data of real data sets is absent")
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +83,7 @@ def test_cells_without_a_count_of_one_are_refused(counts, smallest):
 
 
 def averaged(log_expr, rng):
-    return (
-        log_expr + log_expr[rng.permutation(len(log_expr))] + log_expr[rng.permutation(len(log_expr))]
-    ) / 3
+    return (log_expr + log_expr[rng.permutation(len(log_expr))] + log_expr[rng.permutation(len(log_expr))]) / 3
 
 
 def batch_corrected(log_expr, rng):

@@ -83,9 +83,7 @@ def test_the_maximum_is_in_the_sentence():
     assert "maximum 23,456" in describe_values(np.array([[23456.4, 0.3], [2.2, 1.7]]))
 
 
-@pytest.mark.parametrize(
-    ("value", "name"), [(np.nan, "1 NaN and 0 infinite"), (-np.inf, "0 NaN and 1 infinite")]
-)
+@pytest.mark.parametrize(("value", "name"), [(np.nan, "1 NaN and 0 infinite"), (-np.inf, "0 NaN and 1 infinite")])
 def test_not_finite_values_are_refused_with_their_place(counts, value, name):
     bad = counts.copy()
     bad[7, 11] = value

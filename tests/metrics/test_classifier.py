@@ -60,9 +60,7 @@ def test_forest_sees_what_means_do_not_show() -> None:
 def test_standardised_logistic_does_not_depend_on_units() -> None:
     real, synthetic = two_sets(0.5)
     units = np.array([1.0, 1000.0, 0.01])
-    assert c2st_logistic(real * units, synthetic * units) == pytest.approx(
-        c2st_logistic(real, synthetic), abs=1e-3
-    )
+    assert c2st_logistic(real * units, synthetic * units) == pytest.approx(c2st_logistic(real, synthetic), abs=1e-3)
 
 
 def test_same_seed_same_value_on_any_number_of_threads() -> None:

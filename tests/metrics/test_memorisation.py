@@ -17,9 +17,7 @@ def test_equal_sizes_give_the_plain_share() -> None:
 def test_fresh_cells_give_a_half_whatever_the_sizes(n_train: int, n_holdout: int) -> None:
     rng = np.random.default_rng(1)
     values = [
-        memorisation_share(
-            rng.normal(size=(200, 5)), rng.normal(size=(n_train, 5)), rng.normal(size=(n_holdout, 5))
-        )
+        memorisation_share(rng.normal(size=(200, 5)), rng.normal(size=(n_train, 5)), rng.normal(size=(n_holdout, 5)))
         for _ in range(20)
     ]
     assert np.mean(values) == pytest.approx(0.5, abs=0.02)

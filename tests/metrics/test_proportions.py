@@ -9,9 +9,7 @@ from scgarage.metrics import type_proportion_tv
 def test_matches_pandas() -> None:
     rng = np.random.default_rng(0)
     real, synthetic = rng.choice(list("ABC"), 90), rng.choice(list("BCDE"), 70)
-    shares = pd.concat([pd.Series(x).value_counts(normalize=True) for x in (real, synthetic)], axis=1).fillna(
-        0
-    )
+    shares = pd.concat([pd.Series(x).value_counts(normalize=True) for x in (real, synthetic)], axis=1).fillna(0)
     expected = (shares.iloc[:, 0] - shares.iloc[:, 1]).clip(lower=0).sum()
     assert type_proportion_tv(real, synthetic) == pytest.approx(expected)
 

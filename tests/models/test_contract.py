@@ -64,7 +64,7 @@ def test_exact_number_genes_labels_and_counts(fitted, cells, n):
     assert made.X.dtype == np.float32
     assert (made.X.data >= 0).all()
     np.testing.assert_array_equal(made.X.data, np.rint(made.X.data))
-    assert (made.X != made.layers["counts"]).nnz == 0
+    assert (made.layers["counts"] != made.X).nnz == 0
     assert set(made.obs["cell_type"]) <= {*cells.obs["cell_type"], UNSURE}
     assert not made.obs["cell_type"].isna().any()
     assert (made.obs["source"] == "synthetic").all()
@@ -128,7 +128,8 @@ def test_failed_save_leaves_the_old_model(fitted, tmp_path, monkeypatch):
     before = {file.name: file.read_bytes() for file in path.iterdir()}
 
     def broken(*_, **__):
-        raise OSError("disk full")
+        msg = "disk full"
+        raise OSError(msg)
 
     monkeypatch.setattr("scgarage.models.persistence.save_tensors", broken)
     with pytest.raises(OSError, match="disk full"):

@@ -51,5 +51,5 @@ def test_generator_makes_it_reproducible():
 
 @pytest.mark.parametrize("bad", [{"leakage": 1.5}, {"leakage": -0.1}, {"noise": "cauchy"}])
 def test_bad_settings_are_refused(bad):
-    with pytest.raises(InputError, match="leakage|noise"):
+    with pytest.raises(InputError, match=r"leakage|noise"):
         HybridInput(seeds(), **bad)

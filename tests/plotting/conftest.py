@@ -18,9 +18,7 @@ def make_cells(seed: int, *, prefix: str, sizes: dict[str, int] = SIZES) -> ad.A
     counts = rng.poisson(means[[list(SIZES).index(name) for name in labels]] + 0.1)
     return ad.AnnData(
         sparse.csr_matrix(counts, dtype=np.float32),
-        obs=pd.DataFrame(
-            {"kind": pd.Categorical(labels)}, index=[f"{prefix}{i}" for i in range(len(labels))]
-        ),
+        obs=pd.DataFrame({"kind": pd.Categorical(labels)}, index=[f"{prefix}{i}" for i in range(len(labels))]),
         var=pd.DataFrame(index=[f"gene{j}" for j in range(means.shape[1])]),
     )
 

@@ -85,9 +85,7 @@ def test_given_axes_are_drawn_on(counts):
     assert composition(counts, ax=ax) is ax
 
 
-@pytest.mark.parametrize(
-    "empty", [pd.DataFrame(), pd.DataFrame({"real test": [3], "synthetic": [0]}, index=["B"])]
-)
+@pytest.mark.parametrize("empty", [pd.DataFrame(), pd.DataFrame({"real test": [3], "synthetic": [0]}, index=["B"])])
 def test_parts_without_cells_are_refused(empty):
     with pytest.raises(InputError, match="every part needs cells"):
         composition(empty)

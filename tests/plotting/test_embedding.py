@@ -30,9 +30,7 @@ def colours_of(collection) -> list[str]:
 
 def test_first_panel_shows_every_cell_in_the_colour_of_its_source(coordinates):
     (points,) = embedding(coordinates).axes[0].collections
-    drawn = pd.DataFrame(points.get_offsets().data, columns=["umap1", "umap2"]).assign(
-        colour=colours_of(points)
-    )
+    drawn = pd.DataFrame(points.get_offsets().data, columns=["umap1", "umap2"]).assign(colour=colours_of(points))
     expected = coordinates.assign(colour=coordinates["source"].map(SOURCE_COLOURS))
     order = ["umap1", "umap2"]
     pd.testing.assert_frame_equal(

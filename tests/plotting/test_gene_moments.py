@@ -9,10 +9,7 @@ from scgarage.plotting import gene_moments, moments
 @pytest.fixture
 def matrices() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    return {
-        name: np.log1p(rng.poisson(rng.gamma(1, 1, 40), size=(60, 40)))
-        for name in ("real", "synthetic", "train")
-    }
+    return {name: np.log1p(rng.poisson(rng.gamma(1, 1, 40), size=(60, 40))) for name in ("real", "synthetic", "train")}
 
 
 def test_moments_are_those_of_numpy(matrices):

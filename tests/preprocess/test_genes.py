@@ -30,9 +30,7 @@ def test_selection_is_that_of_scanpy_on_expressed_genes(log_expr, n_top_genes):
     assert_array_equal(select_hvg(log_expr, n_top_genes), expected)
 
 
-@pytest.mark.parametrize(
-    ("n_top_genes", "n_selected"), [(1, 1), (56, 56), (57, 57), (58, 57), (60, 57), (900, 57)]
-)
+@pytest.mark.parametrize(("n_top_genes", "n_selected"), [(1, 1), (56, 56), (57, 57), (58, 57), (60, 57), (900, 57)])
 def test_number_is_exact_and_silent_genes_are_never_selected(log_expr, n_top_genes, n_selected):
     selected = select_hvg(log_expr, n_top_genes)
     assert selected.sum() == n_selected

@@ -9,9 +9,7 @@ from scgarage.preprocess.validate import validate_labels
 
 
 def labelled(labels, **columns):
-    obs = pd.DataFrame(
-        {"cell_type": labels, **columns}, index=[f"c{number}" for number in range(len(labels))]
-    )
+    obs = pd.DataFrame({"cell_type": labels, **columns}, index=[f"c{number}" for number in range(len(labels))])
     return AnnData(np.ones((len(labels), 2)), obs=obs)
 
 

@@ -38,6 +38,12 @@ def test_without_labels_they_are_those_of_scikit_learn():
     same_up_to_sign(found.transform(x).T, expected.transform(x.astype(np.float64)).T, atol=1e-4)
 
 
+def test_more_genes_than_cells():
+    x, _ = cells()
+    x = np.hstack([x, x[::-1], x[:, ::-1] ** 2])[:40].astype(np.float64)  # 90 genes
+    same_up_to_sign(Components.fit(x, 5).axes, PCA(5, svd_solver="full").fit(x).components_, atol=1e-5)
+
+
 def test_balanced_ones_are_those_of_types_repeated_to_equal_size():
     x, labels = cells()
     copies = np.select([labels == "a", labels == "b"], [1, 3], 15)  # 60 cells of each type

@@ -13,9 +13,7 @@ from scgarage.io import write_h5ad
 from scgarage.preprocess.recover import recover_counts
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
-NEEDS_SHARED = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the folder ../shared/data of real data sets is absent"
-)
+NEEDS_SHARED = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder ../shared/data of real data sets is absent")
 
 
 @pytest.fixture
@@ -121,9 +119,7 @@ def test_imputed_values_are_refused_and_the_cell_is_named(counts):
     adata = log_normalised(counts)
     dense = adata.X.toarray()
     adata.X = sp.csr_matrix((dense + np.roll(dense, 1, axis=0) + np.roll(dense, 2, axis=0)) / 3)
-    with pytest.raises(
-        InputError, match=r"largest deviation 0\.\d\d, cell 'cell_\d+'.*pass the original counts"
-    ):
+    with pytest.raises(InputError, match=r"largest deviation 0\.\d\d, cell 'cell_\d+'.*pass the original counts"):
         recover_counts(adata)
 
 

@@ -102,9 +102,7 @@ def test_exact_shares_are_exact():
 @pytest.mark.parametrize("donor_key", [None, "donor"])
 @pytest.mark.filterwarnings("ignore:no donor of the")
 def test_same_seed_same_parts_and_another_seed_others(tiny, donor_key):
-    results = [
-        names_of(split(tiny, labels_key="cell_type", donor_key=donor_key, random_state=s)) for s in (3, 3, 4)
-    ]
+    results = [names_of(split(tiny, labels_key="cell_type", donor_key=donor_key, random_state=s)) for s in (3, 3, 4)]
     assert results[0] == results[1]
     assert results[0] != results[2]
 
@@ -195,9 +193,7 @@ def test_record_survives_h5ad_and_json(tiny, tmp_path):
 def test_input_is_not_changed(tiny):
     before = tiny.copy()
     split(tiny, labels_key="cell_type")
-    assert json.dumps(dict(tiny.uns["scgarage"]), default=str) == json.dumps(
-        dict(before.uns["scgarage"]), default=str
-    )
+    assert json.dumps(dict(tiny.uns["scgarage"]), default=str) == json.dumps(dict(before.uns["scgarage"]), default=str)
     pd.testing.assert_frame_equal(tiny.obs, before.obs)
     assert_array_equal(tiny.X.toarray(), before.X.toarray())
 
@@ -224,6 +220,13 @@ def test_split_by_column_cannot_pass_for_a_drawn_one(tiny):
     drawn = split(tiny, labels_key="cell_type")
     tiny.obs["part"] = np.roll(np.repeat(PARTS, [60, 12, 48]), 7)
     assert split_by_column(tiny, "part", labels_key="cell_type").fingerprint != drawn.fingerprint
+
+
+def test_split_by_column_refuses_the_reserved_label(tiny):
+    tiny.obs["part"] = ["train", "test"] * 60
+    tiny.obs["cell_type"] = tiny.obs["cell_type"].cat.rename_categories({"rare": "unsure"})
+    with pytest.raises(InputError, match="'unsure'"):
+        split_by_column(tiny, "part", labels_key="cell_type")
 
 
 def test_repr_shows_sizes(tiny):

@@ -114,9 +114,7 @@ def test_bad_values_of_a_layer_are_refused_too(adata):
 
 def test_silent_genes_are_a_warning_only(adata):
     silent = with_values(adata, set_value(0, slice(None), [2, 5]))
-    with pytest.warns(
-        UserWarning, match="2 of 60 genes have no expression in any cell; they stay zero"
-    ) as caught:
+    with pytest.warns(UserWarning, match="2 of 60 genes have no expression in any cell; they stay zero") as caught:
         assert validate_expression(silent) == "counts"
     assert caught[0].filename == __file__
 
@@ -127,9 +125,7 @@ def test_repeated_names_are_refused(adata, axis, noun):
     names = getattr(adata, axis).to_list()
     names[3] = names[9]
     setattr(adata, axis, names)
-    with pytest.raises(
-        InputError, match=rf"1 {noun} names occur more than once \('{noun}_09'\); call adata\.{axis}_"
-    ):
+    with pytest.raises(InputError, match=rf"1 {noun} names occur more than once \('{noun}_09'\); call adata\.{axis}_"):
         validate_expression(adata)
 
 
@@ -140,9 +136,7 @@ def test_empty_data_are_refused(shape):
 
 
 def test_counts_where_logarithms_are_needed_come_with_a_way(adata):
-    with pytest.raises(
-        InputError, match=r'expected: log-normalised; adata\.layers\["log"\] holds log-normalised'
-    ):
+    with pytest.raises(InputError, match=r'expected: log-normalised; adata\.layers\["log"\] holds log-normalised'):
         validate_expression(adata, accept=("log-normalised",))
     del adata.layers["log"]
     with pytest.raises(InputError, match=r"expected: log-normalised; normalise with sc\.pp\.normalize_total"):
@@ -161,9 +155,7 @@ def test_scaled_values_point_at_raw(adata):
     adata.raw = adata.copy()
     del adata.layers["log"]
     adata.X = adata.X.toarray() - 1
-    with pytest.raises(
-        InputError, match=r"negative values .*adata\.raw holds counts: use adata\.raw\.to_adata\(\)"
-    ):
+    with pytest.raises(InputError, match=r"negative values .*adata\.raw holds counts: use adata\.raw\.to_adata\(\)"):
         validate_expression(adata)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from scgarage.evaluate import Evaluation, evaluate
+from scgarage.evaluation import Evaluation, evaluate
 from scgarage.preprocess import split
 
 RARE = "<b>&T"
@@ -77,9 +77,7 @@ def quick_embedding(
     frame["source"] = np.repeat(["real", "synthetic"], n_cells)
     labels = [cells.obs.get(labels_key) for cells in (real, synthetic)]
     frame["cell_type"] = [
-        name
-        for known in labels
-        for name in ([None] * n_cells if known is None else known.astype(str)[:n_cells])
+        name for known in labels for name in ([None] * n_cells if known is None else known.astype(str)[:n_cells])
     ]
     return frame
 

@@ -130,9 +130,7 @@ def test_settings_versions_and_names_are_there(page):
 @pytest.fixture
 def _without_figures(monkeypatch):
     monkeypatch.setattr("scgarage.report.html.picture_sections", lambda subject: [])
-    monkeypatch.setattr(
-        "scgarage.report.html.score_picture", lambda subject: Section("Scores", None, "None.")
-    )
+    monkeypatch.setattr("scgarage.report.html.score_picture", lambda subject: Section("Scores", None, "None."))
 
 
 @pytest.mark.usefixtures("_without_figures")

@@ -73,9 +73,7 @@ def test_quotas_follow_their_types_when_these_are_reordered():
     counts, rare = np.array([500, 90, 40, 17, 3]), np.array([False, False, True, True, True])
     order = np.array([3, 0, 4, 2, 1])
     for n in (2, 4, 30, 400):
-        assert np.array_equal(
-            type_quotas(counts[order], n, rare=rare[order]), type_quotas(counts, n, rare=rare)[order]
-        )
+        assert np.array_equal(type_quotas(counts[order], n, rare=rare[order]), type_quotas(counts, n, rare=rare)[order])
 
 
 def test_without_bounds_quotas_are_within_one_place_of_the_exact_shares():

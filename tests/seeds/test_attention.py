@@ -9,18 +9,14 @@ from scgarage.graph import knn_graph
 from scgarage.seeds import AttentionSelector, GATSettings, attention_scores
 
 FAST = GATSettings(hidden=8, heads=2, n_epochs=40, accelerator="cpu", progress=False)
-WITHOUT_STOPPING = GATSettings(
-    hidden=8, heads=2, n_epochs=40, patience=None, accelerator="cpu", progress=False
-)
+WITHOUT_STOPPING = GATSettings(hidden=8, heads=2, n_epochs=40, patience=None, accelerator="cpu", progress=False)
 
 
 def test_scores_add_up_to_the_attention_that_is_not_kept(typed_cells):
     result = attention_scores(typed_cells, labels_key="cell_type", settings=FAST)
     n_cells = typed_cells.n_obs
     assert result.scores.shape == (n_cells,)
-    assert result.scores.sum() == pytest.approx(
-        n_cells * (1 - result.diagnostics["attention_to_self"]), rel=1e-5
-    )
+    assert result.scores.sum() == pytest.approx(n_cells * (1 - result.diagnostics["attention_to_self"]), rel=1e-5)
 
 
 def test_diagnostics_say_what_they_are_named(typed_cells):

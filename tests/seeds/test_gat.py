@@ -119,9 +119,7 @@ def test_without_patience_all_cells_are_trained_on_for_all_epochs():
 def test_held_out_cells_are_a_share_of_each_type_and_never_all_of_it():
     log_expr, edges, _ = problem(100)
     types = np.repeat([0, 1, 2], [79, 20, 1])
-    settings = GATSettings(
-        hidden=4, heads=2, n_epochs=1, validation_fraction=0.2, progress=False, accelerator="cpu"
-    )
+    settings = GATSettings(hidden=4, heads=2, n_epochs=1, validation_fraction=0.2, progress=False, accelerator="cpu")
     _, _, held_out = train_gat(log_expr, edges, types, rare=np.zeros(3, dtype=bool), settings=settings)
     assert np.bincount(types[held_out], minlength=3).tolist() == [16, 4, 0]
 
@@ -130,9 +128,7 @@ def test_same_seed_same_weights_and_other_seed_others():
     log_expr, edges, types = problem()
     settings = GATSettings(hidden=4, heads=2, n_epochs=10, progress=False, accelerator="cpu")
     networks = [
-        train_gat(log_expr, edges, types, rare=np.zeros(3, dtype=bool), settings=settings, random_state=seed)[
-            0
-        ]
+        train_gat(log_expr, edges, types, rare=np.zeros(3, dtype=bool), settings=settings, random_state=seed)[0]
         for seed in (1, 1, 2)
     ]
     weights = [network.first.lin.weight.detach() for network in networks]

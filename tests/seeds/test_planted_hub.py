@@ -20,9 +20,7 @@ def planted(seed: int = 0):
     rng = np.random.default_rng(seed)
     n_ordinary = N_TYPES * N_TARGETS
     n_cells = n_ordinary + N_TYPES + N_DECOYS
-    types = np.concatenate(
-        [np.arange(n_ordinary) % N_TYPES, np.arange(N_TYPES), rng.integers(0, N_TYPES, N_DECOYS)]
-    )
+    types = np.concatenate([np.arange(n_ordinary) % N_TYPES, np.arange(N_TYPES), rng.integers(0, N_TYPES, N_DECOYS)])
     log_expr = rng.normal(size=(n_cells, N_GENES))
     hubs, decoys = n_ordinary + np.arange(N_TYPES), n_ordinary + N_TYPES + np.arange(N_DECOYS)
     log_expr[hubs] += 3.0 * np.eye(N_TYPES, N_GENES)

@@ -85,9 +85,7 @@ def test_share_of_rare_seeds_is_reported(typed_cells, name):
 def test_random_needs_no_types_and_picks_the_same_cells_without_them(typed_cells):
     without = make("random").select(typed_cells, 20)
     assert without.diagnostics == {}
-    assert np.array_equal(
-        without.indices, make("random", labels_key="cell_type").select(typed_cells, 20).indices
-    )
+    assert np.array_equal(without.indices, make("random", labels_key="cell_type").select(typed_cells, 20).indices)
 
 
 def test_random_picks_every_cell_equally_often(typed_cells):

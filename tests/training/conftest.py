@@ -54,9 +54,7 @@ def regression() -> Callable[..., Task]:
         optimizer = (make_optimizer or (lambda p: Adam(p, lr=0.05)))(network.parameters())
         phase = Phase("fit", network, optimizer, changes.pop("loss", loss), **changes)
         batch_size = 8
-        return Task(
-            nn.ModuleDict({"fit": network}), [phase], Batches({"x": x, "y": y}, batch_size=batch_size)
-        )
+        return Task(nn.ModuleDict({"fit": network}), [phase], Batches({"x": x, "y": y}, batch_size=batch_size))
 
     return make
 

@@ -117,9 +117,7 @@ def test_early_stopping_state_is_resumed(adversarial, settings, tmp_path):
     assert resumed.bytes() == unbroken.bytes()
 
 
-@pytest.mark.parametrize(
-    "options", [{"n_iterations": 10}, {"n_iterations": 200, "validate_every": 2, "patience": 3}]
-)
+@pytest.mark.parametrize("options", [{"n_iterations": 10}, {"n_iterations": 200, "validate_every": 2, "patience": 3}])
 def test_finished_run_is_not_trained_further(adversarial, settings, tmp_path, options):
     done = adversarial()
     expected = run(done, settings, checkpoint=tmp_path, **options)

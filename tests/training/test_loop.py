@@ -263,9 +263,7 @@ def test_networks_train_in_training_mode_and_end_in_evaluation_mode(adversarial,
     task.phases[0].loss = loss
     train(task.phases, task.batches, settings(2))
     assert all(modes)
-    assert not any(
-        layer.training for net in ("critic", "generator") for layer in task.networks[net].modules()
-    )
+    assert not any(layer.training for net in ("critic", "generator") for layer in task.networks[net].modules())
 
 
 def test_phases_with_one_name_are_refused(regression, settings):

@@ -44,17 +44,13 @@ def test_best_weights_are_kept_and_training_stops_when_patience_runs_out(regress
 def test_a_better_score_renews_patience(regression, settings):
     task = regression()
     scores = [5.0, 6.0, 4.0, 6.0, 3.0, 7.0, 7.0, 0.0]
-    result = train(
-        task.phases, task.batches, settings(50, validate_every=1, patience=2), validate=scripted(scores)
-    )
+    result = train(task.phases, task.batches, settings(50, validate_every=1, patience=2), validate=scripted(scores))
     assert (result.best_step, result.n_iterations, result.stopped_early) == (5, 7, True)
 
 
 def test_last_iteration_is_validated_and_without_patience_nothing_stops(regression, settings):
     task = regression()
-    result = train(
-        task.phases, task.batches, settings(7, validate_every=3), validate=scripted([1.0, 2.0, 3.0])
-    )
+    result = train(task.phases, task.batches, settings(7, validate_every=3), validate=scripted([1.0, 2.0, 3.0]))
     assert result.history["step"].tolist() == [3, 6, 7]
     assert (result.best_step, result.n_iterations, result.stopped_early) == (3, 7, False)
 
@@ -76,9 +72,7 @@ def test_without_any_finite_score_the_last_weights_are_kept_with_a_warning(regre
     weights = steps_of(regression, 4, settings)
     task = regression()
     with pytest.warns(UserWarning, match="no validation score was finite"):
-        result = train(
-            task.phases, task.batches, settings(4, validate_every=2), validate=lambda: float("nan")
-        )
+        result = train(task.phases, task.batches, settings(4, validate_every=2), validate=lambda: float("nan"))
     assert result.best_step == 4
     assert all(torch.equal(task.state()[name], weights[4][name]) for name in weights[4])
 

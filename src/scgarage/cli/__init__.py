@@ -18,7 +18,11 @@ from scgarage.errors import InputError, OutputExistsError, ScgarageError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
-    "demo": (run_demo, (), "  scgarage demo\n  scgarage demo --data cells.h5ad --labels-key cell_type --out demo-mine"),
+    "demo": (
+        run_demo,
+        (),
+        "  scgarage demo\n  scgarage demo --data cells.h5ad --labels-key cell_type --out demo-mine",
+    ),
     "fit": (
         run_fit,
         ("data",),
@@ -30,9 +34,13 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         run_sample,
         ("model",),
         "  scgarage sample model -n 5000 --out synthetic.h5ad\n"
-        "  scgarage sample model --types '{\"pDC\": 500, \"Mk\": 500}' --out rare.h5ad",
+        '  scgarage sample model --types \'{"pDC": 500, "Mk": 500}\' --out rare.h5ad',
     ),
-    "augment": (run_augment, ("model", "data"), "  scgarage augment model cells.h5ad --min-cells 100 --out augmented.h5ad"),
+    "augment": (
+        run_augment,
+        ("model", "data"),
+        "  scgarage augment model cells.h5ad --min-cells 100 --out augmented.h5ad",
+    ),
     "evaluate": (
         run_evaluate,
         ("synthetic",),
@@ -55,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    0 when it worked, 1 when the work failed (a model that diverged or cannot make the cells, a fault of scgarage), 2 when the
-    input or the arguments are wrong, 130 when it was interrupted.
+    0 when it worked, 1 when the work failed (a model that diverged or cannot make the cells, a fault of scgarage), 2
+    when the input or the arguments are wrong, 130 when it was interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     from scgarage.cli.parser import build_parser, normalise, settings_of
@@ -94,7 +102,10 @@ def _run(function: Callable[..., None], settings: dict[str, Any], *, debug: bool
     except Exception as error:
         if debug:
             raise
-        _complain(f"scgarage failed: {type(error).__name__}: {error}\nThis is a fault of scgarage; run again with --debug first.")
+        _complain(
+            f"scgarage failed: {type(error).__name__}: {error}\n"
+            "This is a fault of scgarage; run again with --debug first to see where."
+        )
         return FAILED
     return WORKED
 

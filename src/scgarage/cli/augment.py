@@ -21,8 +21,8 @@ def run_augment(
 ) -> None:
     """Write real cells plus synthetic ones, so that each rare type reaches a number of cells.
 
-    For training classifiers only: synthetic cells are no new samples and make statistical tests wrong. The column "source" of obs
-    tells real from synthetic cells.
+    For training classifiers only: synthetic cells are no new samples and make statistical tests wrong. The column
+    "source" of obs tells real from synthetic cells.
 
     Parameters
     ----------

@@ -65,11 +65,18 @@ def run_demo(
     adata = pbmc68k() if data is None else read.read(data, labels_key=labels_key)
     name = "PBMC, 700 cells bundled with scanpy" if data is None else Path(data).name
     parts = split(adata, labels_key=labels_key, random_state=random_state)
-    say(f"{name}: {adata.n_obs:,} cells x {adata.n_vars:,} genes; {parts.train.n_obs:,} to learn from, {parts.test.n_obs:,} to judge by")
+    say(
+        f"{name}: {adata.n_obs:,} cells x {adata.n_vars:,} genes; "
+        f"{parts.train.n_obs:,} to learn from, {parts.test.n_obs:,} to judge by"
+    )
     validation = parts.validation if parts.validation.n_obs else None
     say(f"fitting {model} ...")
     generator.fit(
-        parts.train, labels_key=labels_key, layer=layer, validation=validation, options=FitOptions(progress=progress)
+        parts.train,
+        labels_key=labels_key,
+        layer=layer,
+        validation=validation,
+        options=FitOptions(progress=progress),
     )
     cells = generator.sample(parts.train.n_obs, random_state=random_state)
     say("evaluating against held-out real cells ...")

@@ -22,8 +22,8 @@ def run_evaluate(
 ) -> None:
     """Judge synthetic cells against real cells that no model has seen.
 
-    Every metric comes with its floor (real training cells in place of the synthetic ones: what a perfect generator scores), its null
-    (independent Poisson counts) and a score: 0 is as good as real, 1 no better than noise.
+    Every metric comes with its floor (real training cells in place of the synthetic ones: what a perfect generator
+    scores), its null (independent Poisson counts) and a score: 0 is as good as real, 1 no better than noise.
 
     Parameters
     ----------

@@ -31,8 +31,8 @@ def run_fit(
 ) -> None:
     """Fit a model to real cells and save it.
 
-    The cells are split first: the model learns from the train part, the validation part decides when to stop, and the test part
-    is kept for `scgarage evaluate`, which finds it again by itself.
+    The cells are split first: the model learns from the train part, the validation part decides when to stop, and
+    the test part is kept for `scgarage evaluate`, which finds it again by itself.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ class RealCells:
         record = synthetic.uns.get(UNS_KEY, {}).get("split", {})
         if not len(record):
             msg = (
-                "the synthetic cells do not say which real cells were used for training, and cells that were seen in training "
+                "the synthetic cells do not say which real cells were used for training, and those "
                 "cannot judge; pass --train FILE --test FILE, or --split-column NAME with 'train' and 'test' in it"
             )
             raise InputError(msg)
@@ -103,9 +103,9 @@ class RealCells:
             raise InputError(msg)
         train, test = (read.read(path, labels_key=labels_key) for path in (self.train, self.test))
         validation = train[:0].copy() if self.validation is None else read.read(self.validation, labels_key=labels_key)
-        sizes = (train.n_obs, validation.n_obs, test.n_obs)
-        shares = tuple(size / sum(sizes) for size in sizes)
-        return Split(train, validation, test, labels_key=labels_key, fractions=shares)  # type: ignore[arg-type]
+        n_cells = train.n_obs + validation.n_obs + test.n_obs
+        shares = (train.n_obs / n_cells, validation.n_obs / n_cells, test.n_obs / n_cells)
+        return Split(train, validation, test, labels_key=labels_key, fractions=shares)
 
 
 def check_outputs(*paths: str | Path | None, overwrite: bool) -> None:

@@ -39,7 +39,7 @@ def build_parser(commands: dict[str, tuple[Callable[..., None], tuple[str, ...],
 
     parser = HyphenParser(
         prog="scgarage",
-        description="Synthetic single-cell RNA-seq data in which rare cell types survive, judged against held-out real cells.",
+        description="Synthetic single-cell RNA-seq data, judged against held-out real cells.",
         epilog="First steps: scgarage demo",
         formatter_class=Formatter,
     )
@@ -84,8 +84,8 @@ def normalise(arguments: Sequence[str]) -> list[str]:
 
 def option_groups(function: Callable[..., None]) -> dict[str, type[Any]]:
     """Return the parameters of a command that are dataclasses: their fields are options of their own."""
-    parameters = inspect.signature(function).parameters.values()
-    return {parameter.name: parameter.annotation for parameter in parameters if is_dataclass(parameter.annotation)}
+    kinds: dict[str, Any] = {name: p.annotation for name, p in inspect.signature(function).parameters.items()}
+    return {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
 
 
 def settings_of(function: Callable[..., None], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def run_sample(
         Replace the output if it exists.
     """
     if (n_cells is None) == (types is None):
-        msg = 'ask for a number of cells (-n 5000) or for numbers by type (--types \'{"pDC": 500}\'), one of the two'
+        msg = "ask for a number of cells (-n 5000) or for numbers by type (--types '{\"pDC\": 500}'), one of the two"
         raise InputError(msg)
     check_outputs(out, csv, overwrite=overwrite)
     from scgarage.io import write_csv, write_h5ad

@@ -24,8 +24,10 @@ def find_alternative(adata: AnnData, kinds: Collection[ValueKind], *, layer: str
     layer
         The matrix that is not wanted: a layer, or ``X`` when None.
 
-    Returns ------- A phrase such as ``'adata.layers["counts"] holds counts: pass layer="counts"'``, None
-    when there is no such matrix.
+    Returns
+    -------
+    A phrase such as ``'adata.layers["counts"] holds counts: pass layer="counts"'``, None when there is no such
+    matrix.
     """
     for name, X, remedy in _other_matrices(adata, layer):
         try:

@@ -34,9 +34,7 @@ def check_output(path: str | Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def atomic_output(
-    path: str | Path, *, overwrite: bool = False, replaces: str | None = None
-) -> Iterator[Path]:
+def atomic_output(path: str | Path, *, overwrite: bool = False, replaces: str | None = None) -> Iterator[Path]:
     """Write a file or a directory so that it appears under its name only when complete.
 
     The block writes to a temporary path in the same directory. When the block ends, everything written is
@@ -54,8 +52,9 @@ def atomic_output(
         Name of a file that an existing directory must contain to be replaced, as proof that it is an older
         output of the same kind and not a folder of other things. An empty directory is always replaced.
 
-    Yields ------ Path that does not exist yet, with the same suffixes as ``path``; the block makes a file
-    or a directory there.
+    Yields
+    ------
+    Path that does not exist yet, with the same suffixes as ``path``; the block makes a file or a directory there.
 
     Raises
     ------
@@ -103,10 +102,7 @@ def _check_replaceable(final: Path, replaces: str | None) -> None:
     """Refuse to replace a directory that is not an older output of the same kind."""
     if replaces is None or not final.is_dir() or (final / replaces).exists() or not any(final.iterdir()):
         return
-    msg = (
-        f"{final} is a folder of other files (it has no '{replaces}') and is not replaced; choose another "
-        "path"
-    )
+    msg = f"{final} is a folder of other files (it has no '{replaces}') and is not replaced; choose another path"
     raise OutputExistsError(msg)
 
 

@@ -9,9 +9,7 @@ __all__ = ["count_gene_names", "explain_mismatch", "share_barcodes", "share_ense
 
 _MAX_NAMES = 50_000
 _ENSEMBL = r"^ENS[A-Z]*G\d{6,}"
-_GENE_FAMILY = (
-    r"^(?:(?:MT|Mt|mt)-(?:ND\d|Nd\d|nd\d|CO\d|Co\d|co\d|CYB|Cytb|ATP\d|Atp\d)|RP[LS]\d|Rp[ls]\d|HLA-[A-D])"
-)
+_GENE_FAMILY = r"^(?:(?:MT|Mt|mt)-(?:ND\d|Nd\d|nd\d|CO\d|Co\d|co\d|CYB|Cytb|ATP\d|Atp\d)|RP[LS]\d|Rp[ls]\d|HLA-[A-D])"
 _BARCODE = r"[ACGTN]{12,}"
 _COMMON_GENES = frozenset(
     {
@@ -86,9 +84,7 @@ def explain_mismatch(var: pd.DataFrame, wanted: "pd.Index[str]") -> str:
     missing = wanted[~wanted.isin(found)]
     for column in var.columns[var.dtypes.map(lambda dtype: dtype.kind == "O")]:
         if len(missing) and missing.isin(var[column].astype(str)).mean() > 0.5:
-            return (
-                f"adata.var['{column}'] holds such names: adata.var_names = adata.var['{column}'].astype(str)"
-            )
+            return f"adata.var['{column}'] holds such names: adata.var_names = adata.var['{column}'].astype(str)"
     if len(missing) < len(wanted):
         return "both must hold the same genes: subset both to the genes in common before fitting"
     if (share_ensembl(found) > 0.5) != (share_ensembl(wanted) > 0.5):

@@ -103,9 +103,7 @@ def _by_name(lines: list[list[str]], adata: AnnData, path: Path, labels_key: str
     return list(labels[position])
 
 
-def _label_column(
-    lines: list[list[str]], adata: AnnData, path: Path, labels_key: str
-) -> tuple[list[list[str]], int]:
+def _label_column(lines: list[list[str]], adata: AnnData, path: Path, labels_key: str) -> tuple[list[list[str]], int]:
     """Return the lines without their header and the position of the label column."""
     n_fields = len(lines[-1])
     # R writes no header field above the row names.
@@ -119,10 +117,7 @@ def _label_column(
         is_header = lines[0][0] not in adata.obs_names and len(lines) > adata.n_obs
         return (lines[1:] if is_header else lines), 1
     available = ", ".join(map(repr, header[1:]))
-    msg = (
-        f"{path} has {n_fields} columns and none is called '{labels_key}'; pass labels_key= one of: "
-        f"{available}"
-    )
+    msg = f"{path} has {n_fields} columns and none is called '{labels_key}'; pass labels_key= one of: {available}"
     raise InputError(msg)
 
 

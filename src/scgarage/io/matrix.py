@@ -61,9 +61,7 @@ def as_matrix(X: Any, *, what: str = "X") -> Matrix:
         )
         raise InputError(msg)
     if X.ndim != 2 or X.dtype.kind not in "biuf":
-        msg = (
-            f"{what} has shape {X.shape} and dtype {X.dtype}; a numeric matrix (n_cells, n_genes) is expected"
-        )
+        msg = f"{what} has shape {X.shape} and dtype {X.dtype}; a numeric matrix (n_cells, n_genes) is expected"
         raise InputError(msg)
     if X.dtype.kind == "b" or X.dtype == np.float16:
         X = X.astype(np.float32)
@@ -105,9 +103,7 @@ def _double(block: Matrix) -> Matrix:
     return block.astype(np.float64)
 
 
-def find_values(
-    X: Matrix, test: Callable[[NDArray[Any]], NDArray[np.bool_]]
-) -> tuple[int, tuple[int, int] | None]:
+def find_values(X: Matrix, test: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> tuple[int, tuple[int, int] | None]:
     """Count the stored values for which ``test`` holds and find the first, cell by cell.
 
     Parameters
@@ -159,9 +155,7 @@ def compact(X: Matrix) -> Matrix:
         return same
     if 2 * np.count_nonzero(X) >= X.size:
         return np.ascontiguousarray(X, dtype=dtype)
-    return sp.csr_matrix(
-        sp.vstack([sp.csr_matrix(block, dtype=dtype) for _, block in row_chunks(X)], format="csr")
-    )
+    return sp.csr_matrix(sp.vstack([sp.csr_matrix(block, dtype=dtype) for _, block in row_chunks(X)], format="csr"))
 
 
 def _position(block: Matrix, index: int) -> tuple[int, int]:

@@ -163,14 +163,15 @@ def _read_format(path: Path, *, layer: str | None, header: bool, table_options: 
 
 
 def _record_value_kind(adata: AnnData, path: Path) -> None:
-    """Write what the values of ``X`` are to ``uns["scgarage"]``, beside what an earlier run wrote there."""
+    """Write the file's name and what its values are to ``uns["scgarage"]``, beside what an earlier run wrote there."""
     try:
         kind = detect_value_kind(adata.X)
     except InputError as error:
         msg = f"{path}: {error}"
         raise InputError(msg) from error
     record = adata.uns.get(UNS_KEY)
-    adata.uns[UNS_KEY] = {**(record if isinstance(record, Mapping) else {}), "value_kind": kind}
+    known = record if isinstance(record, Mapping) else {}
+    adata.uns[UNS_KEY] = {"dataset": path.name, **known, "value_kind": kind}
 
 
 def _warn_about(adata: AnnData, path: Path, *, chosen: bool) -> None:

@@ -130,10 +130,7 @@ def _check_arguments(base: float, tolerance: float) -> None:
         msg = f"base={base!r} is not the base of a logarithm; pass a number above 1, such as math.e, 2 or 10"
         raise InputError(msg)
     if not 0 < tolerance < 0.33:
-        msg = (
-            f"tolerance={tolerance!r} must lie above 0 and below 0.33: at a third, a smallest count of 3 "
-            "would pass"
-        )
+        msg = f"tolerance={tolerance!r} must lie above 0 and below 0.33: at a third, a smallest count of 3 would pass"
         raise InputError(msg)
 
 
@@ -144,10 +141,7 @@ def _check_values(X: Matrix, base: float) -> None:
         raise InputError(msg)
     n_bad, _ = find_values(X, lambda values: ~(values >= 0) | np.isinf(values))
     if n_bad:
-        msg = (
-            f"{n_bad:,} values are negative, NaN or infinite; log-normalised values are finite and not "
-            "negative"
-        )
+        msg = f"{n_bad:,} values are negative, NaN or infinite; log-normalised values are finite and not negative"
         raise InputError(msg)
     n_large, _ = find_values(X, lambda values: values * math.log(base) > _MAX_EXPONENT)
     if n_large:
@@ -241,9 +235,7 @@ def _check_fit(
 ) -> None:
     """Refuse values that are not whole numbers of counts, or are too coarse to tell."""
     deviation = np.concatenate([part.deviation for part in parts])
-    n_informative, n_tested = (
-        sum(getattr(part, name) for part in parts) for name in ("n_informative", "n_tested")
-    )
+    n_informative, n_tested = (sum(getattr(part, name) for part in parts) for name in ("n_informative", "n_tested"))
     if n_informative and not n_tested:
         msg = "the values are rounded too coarsely to tell whether they come from counts; use more decimals"
         raise InputError(msg)
@@ -271,9 +263,7 @@ def _advice(X: Matrix, base: float, tolerance: float, deviation: NDArray[np.floa
             if part.n_tested and (part.deviation <= tolerance).all():
                 return f"the values do fit base={name}"
     if (deviation > tolerance).mean() < 0.2:
-        return (
-            "in these cells no gene may have exactly one count; leave them out, or pass the original counts"
-        )
+        return "in these cells no gene may have exactly one count; leave them out, or pass the original counts"
     return (
         "averaged, imputed, batch-corrected or otherwise changed values cannot be turned back into counts; "
         "pass the original counts"

@@ -85,10 +85,7 @@ def _check_group(file: Path, names: set[str], path: Path, expected: str) -> None
     with h5py.File(file, "r") as stored:
         found = set(stored)
     if not names <= found:
-        msg = (
-            f"{path} is not {expected}: it holds {listed(sorted(found))}, and {listed(sorted(names))} are "
-            "expected"
-        )
+        msg = f"{path} is not {expected}: it holds {listed(sorted(found))}, and {listed(sorted(names))} are expected"
         raise InputError(msg)
 
 

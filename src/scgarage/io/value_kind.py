@@ -112,9 +112,7 @@ def _unusual(X: Matrix, summary: _Summary) -> str | None:
     if summary.n_nearly_whole > 0.99 * summary.n_values:
         return "within 0.001 of whole numbers: counts with rounding noise; round them with np.rint"
     if whole > 0.5:
-        fractional = (
-            "fractional counts (from transcript quantification or ambient removal); round them with np.rint"
-        )
+        fractional = "fractional counts (from transcript quantification or ambient removal); round them with np.rint"
         return f"{whole:.0%} of the values are whole, as in {fractional}"
     if summary.maximum < 1 + _NEARLY_WHOLE:
         return "between 0 and 1: looks like min-max scaled values or proportions; use the values before that"
@@ -157,9 +155,7 @@ def _summarise_block(values: NDArray[Any]) -> _Summary:
         gap = np.abs(values - np.rint(values))
         n_whole, n_nearly_whole = int(np.count_nonzero(gap == 0)), int(np.count_nonzero(gap < _NEARLY_WHOLE))
     n_negative = int(np.count_nonzero(values < 0))
-    return _Summary(
-        values.size, n_whole, n_nearly_whole, n_negative, float(values.min()), float(values.max())
-    )
+    return _Summary(values.size, n_whole, n_nearly_whole, n_negative, float(values.min()), float(values.max()))
 
 
 def _refuse_not_finite(X: Matrix) -> None:

@@ -98,9 +98,7 @@ def write_csv(
         msg = f"{path} ends neither in .csv nor in .csv.gz; choose another name"
         raise InputError(msg)
     _check_names(adata, layer, labels_key)
-    X = as_matrix(
-        adata.X if layer is None else adata.layers[layer], what="adata.X" if layer is None else layer
-    )
+    X = as_matrix(adata.X if layer is None else adata.layers[layer], what="adata.X" if layer is None else layer)
     labels_path = path.with_name(f"{stem}_labels.csv")
     if labels_key is not None:
         check_output(labels_path, overwrite=overwrite)
@@ -126,9 +124,7 @@ def _check_names(adata: AnnData, layer: str | None, labels_key: str | None) -> N
 
 def _write_values(X: Matrix, adata: AnnData, path: Path) -> None:
     """Write the expression values in blocks of rows, whole numbers without a decimal point."""
-    whole = all(
-        np.array_equal(stored_values(block), np.rint(stored_values(block))) for _, block in row_chunks(X)
-    )
+    whole = all(np.array_equal(stored_values(block), np.rint(stored_values(block))) for _, block in row_chunks(X))
     n_rows = max(1, _CHUNK_VALUES // max(1, X.shape[1]))
     with _open_for_writing(path) as stream:
         for start in range(0, X.shape[0], n_rows):
@@ -139,9 +135,7 @@ def _write_values(X: Matrix, adata: AnnData, path: Path) -> None:
                 index=adata.obs_names[start : start + n_rows],
                 columns=adata.var_names,
             )
-            table.to_csv(
-                stream, header=start == 0, index_label="cell" if start == 0 else None, lineterminator="\n"
-            )
+            table.to_csv(stream, header=start == 0, index_label="cell" if start == 0 else None, lineterminator="\n")
 
 
 @contextmanager

@@ -17,8 +17,8 @@ class BinaryCrossEntropy:
 
         L_D = H(r, \sigma(D(x))) + H(f, \sigma(D(G(z)))), \qquad L_G = H(g, \sigma(D(G(z))))
 
-    with :math:`H(t, p) = -t \log p - (1 - t) \log(1 - p)`; for :math:`r = g = 1, f = 0` these are the losses of Goodfellow et
-    al., the generator's in the non-saturating form :math:`-\log \sigma(D(G(z)))`.
+    with :math:`H(t, p) = -t \log p - (1 - t) \log(1 - p)`; for :math:`r = g = 1, f = 0` these are the losses of
+    Goodfellow et al., the generator's in the non-saturating form :math:`-\log \sigma(D(G(z)))`.
 
     Attributes
     ----------

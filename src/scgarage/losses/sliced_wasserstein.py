@@ -6,12 +6,18 @@ from torch import Tensor
 __all__ = ["sliced_wasserstein"]
 
 
-def sliced_wasserstein(x: Tensor, y: Tensor, *, n_projections: int = 200, generator: torch.Generator | None = None) -> Tensor:
+def sliced_wasserstein(
+    x: Tensor, y: Tensor, *, n_projections: int = 200, generator: torch.Generator | None = None
+) -> Tensor:
     r"""Return the mean one-dimensional Wasserstein-1 distance over random directions.
 
-    .. math:: SW(X, Y) = \mathbb{E}_{\theta \sim U(S^{d-1})} \int_0^1 |F^{-1}_{\theta^T X}(u) - F^{-1}_{\theta^T Y}(u)| \, du
+    .. math::
 
-    The judge has its own implementation and its own representation: what a model is tuned on is never what it is judged by.
+        SW(X, Y) = \mathbb{E}_{\theta \sim U(S^{d-1})}
+        \int_0^1 |F^{-1}_{\theta^T X}(u) - F^{-1}_{\theta^T Y}(u)| \, du
+
+    The judge has its own implementation and its own representation: what a model is tuned on is never what it is
+    judged by.
 
     Parameters
     ----------
@@ -34,10 +40,13 @@ def sliced_wasserstein(x: Tensor, y: Tensor, *, n_projections: int = 200, genera
     directions = directions / directions.norm(dim=0)
     px, py = (x @ directions).sort(dim=0).values, (y @ directions).sort(dim=0).values
     if len(px) == len(py):
-        return (px - py).abs().mean()
+        distance: Tensor = (px - py).abs().mean()
+        return distance
     # Quantile functions are steps at multiples of 1/n: integrate over the union of both sets of steps.
-    steps = torch.cat([torch.arange(1, n + 1, device=x.device, dtype=torch.float64) / n for n in (len(px), len(py))]).sort().values
+    both = [torch.arange(1, n + 1, device=x.device, dtype=torch.float64) / n for n in (len(px), len(py))]
+    steps = torch.cat(both).sort().values
     widths = torch.diff(steps, prepend=steps.new_zeros(1))
     middle = steps - widths / 2
     ix, iy = ((middle * n).long().clamp(max=n - 1) for n in (len(px), len(py)))
-    return (widths.to(x.dtype)[:, None] * (px[ix] - py[iy]).abs()).sum(dim=0).mean()
+    distance = (widths.to(x.dtype)[:, None] * (px[ix] - py[iy]).abs()).sum(dim=0).mean()
+    return distance

@@ -37,9 +37,7 @@ def check_points(minimum: int = 1, **arrays: ArrayLike) -> tuple[Points, ...]:
     first_name, n_dims = next(iter(arrays)), checked[0].shape[1]
     for name, points in zip(arrays, checked, strict=True):
         if points.shape[1] != n_dims:
-            msg = (
-                f"{name} has {points.shape[1]} columns and {first_name} {n_dims}; they must be the same ones"
-            )
+            msg = f"{name} has {points.shape[1]} columns and {first_name} {n_dims}; they must be the same ones"
             raise InputError(msg)
     return tuple(checked)
 

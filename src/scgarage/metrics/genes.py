@@ -85,9 +85,7 @@ def gene_variance_error(real: ArrayLike, synthetic: ArrayLike) -> float:
     return float(np.abs(real.var(axis=0) - synthetic.var(axis=0)).mean())
 
 
-_REFERENCE = (
-    "Crowell et al., The shaky foundations of simulating scRNA-seq data, 2023, doi:10.1186/s13059-023-02904-1"
-)
+_REFERENCE = "Crowell et al., The shaky foundations of simulating scRNA-seq data, 2023, doi:10.1186/s13059-023-02904-1"
 
 ZERO_FRACTION_ERROR = Metric(
     function=zero_fraction_error,

@@ -7,9 +7,7 @@ from scgarage.metrics.checks import check_labels, check_mask
 from scgarage.metrics.metric import Metric
 
 
-def types_present(
-    real_labels: ArrayLike, synthetic_labels: ArrayLike, *, mask: ArrayLike | None = None
-) -> float:
+def types_present(real_labels: ArrayLike, synthetic_labels: ArrayLike, *, mask: ArrayLike | None = None) -> float:
     """Return the share of the real types that have at least one synthetic cell.
 
     Parameters

@@ -52,9 +52,7 @@ def sliced_wasserstein(
     import ot
 
     real, synthetic = check_points(real=real, synthetic=synthetic)
-    distance = ot.sliced_wasserstein_distance(
-        real, synthetic, n_projections=n_directions, p=1, seed=random_state
-    )
+    distance = ot.sliced_wasserstein_distance(real, synthetic, n_projections=n_directions, p=1, seed=random_state)
     return float(distance)
 
 

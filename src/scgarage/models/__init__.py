@@ -10,7 +10,15 @@ from scgarage.models.persistence import read_model
 MODELS: dict[str, type[GenerativeModel]] = {"garage-faithful": GarageFaithful}
 """Models by name; the command line, the benchmark and the contract test read this."""
 
-__all__ = ["MODELS", "FitOptions", "GarageFaithful", "GarageFaithfulConfig", "GenerativeModel", "load", "model_class"]
+__all__ = [
+    "MODELS",
+    "FitOptions",
+    "GarageFaithful",
+    "GarageFaithfulConfig",
+    "GenerativeModel",
+    "load",
+    "model_class",
+]
 
 
 def model_class(name: str) -> type[GenerativeModel]:

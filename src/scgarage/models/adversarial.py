@@ -65,8 +65,8 @@ class Generator(nn.Module):
 class AdversarialModel(UnconditionalModel):
     """A generator against a critic in gene space.
 
-    A subclass writes :meth:`objective` and :meth:`skeleton`, and :meth:`seed_cells` when its generator is fed real cells. The
-    networks are called ``"generator"`` and ``"critic"``.
+    A subclass writes :meth:`objective` and :meth:`skeleton`, and :meth:`seed_cells` when its generator is fed real
+    cells. The networks are called ``"generator"`` and ``"critic"``.
     """
 
     parts_types: ClassVar[Mapping[str, type[Any]]] = {**UnconditionalModel.parts_types, "seeds": SeedCells}
@@ -165,7 +165,7 @@ class AdversarialModel(UnconditionalModel):
         return result
 
     def _validator(self, validation: sparse.csr_matrix) -> Callable[[], float]:
-        """Return the sliced Wasserstein distance to validation cells in class-balanced components, same noise each time."""
+        """Return a function for the distance to validation cells in class-balanced components, same noise each time."""
         components = self.parts["classifier"].components
         real = torch.from_numpy(components.transform(validation))
 
@@ -180,11 +180,12 @@ class AdversarialModel(UnconditionalModel):
     def generate(self, n_cells: int, generator: torch.Generator, *, label: int | None = None) -> NDArray[np.float32]:
         """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``, in random order.
 
-        With ``label`` the seed rows of the input are seeds of that type, which is all that an unconditional generator can be
-        told.
+        With ``label`` the seed rows of the input are seeds of that type, which is all that an unconditional
+        generator can be told.
         """
         network = self._generator()
         among = None if label is None else torch.from_numpy(np.flatnonzero(self.parts["seeds"].labels == label))
         scaled = network(n_cells, generator=generator, among=among)
-        log_expr: NDArray[np.float32] = network.head.log_expr(scaled).cpu().numpy()
-        return log_expr[torch.randperm(n_cells, generator=generator).numpy()]
+        log_expr = network.head.log_expr(scaled).cpu().numpy()
+        shuffled: NDArray[np.float32] = log_expr[torch.randperm(n_cells, generator=generator).numpy()]
+        return shuffled

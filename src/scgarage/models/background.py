@@ -26,7 +26,7 @@ class PoissonBackground:
     def fit(
         cls, counts: sparse.csr_matrix, totals: NDArray[np.float64], labels: NDArray[np.int64], n_types: int
     ) -> Self:
-        """Estimate from counts of the genes outside the model, ``(n_cells, n_genes)``, and the cells' full library sizes."""
+        """Estimate from counts of the genes outside the model, ``(n_cells, n_genes)``, and full library sizes."""
         sums = _type_sums(counts, labels, n_types)
         depth = np.bincount(labels, weights=totals, minlength=n_types)
         depth = np.append(depth, totals.sum())
@@ -63,9 +63,13 @@ class HurdleBackground:
 
     @classmethod
     def fit(
-        cls, values: sparse.csr_matrix, totals: NDArray[np.float64] | None, labels: NDArray[np.int64], n_types: int
+        cls,
+        values: sparse.csr_matrix,
+        totals: NDArray[np.float64] | None,
+        labels: NDArray[np.int64],
+        n_types: int,
     ) -> Self:
-        """Estimate from log-normalised values of the genes outside the model, ``(n_cells, n_genes)``; ``totals`` is unused."""
+        """Estimate from log-normalised values of the genes outside the model; ``totals`` is unused."""
         del totals
         sizes = np.append(np.bincount(labels, minlength=n_types), len(labels))[:, None]
         non_zero = _type_sums(values.sign(), labels, n_types)
@@ -95,8 +99,6 @@ Background = PoissonBackground | HurdleBackground
 
 def _type_sums(values: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int) -> NDArray[np.float64]:
     """Sum the cells of each type, and of all types in the last row: shape ``(n_types + 1, n_genes)``."""
-    members = sparse.csr_matrix(
-        (np.ones(len(labels)), (labels, np.arange(len(labels)))), shape=(n_types, len(labels))
-    )
+    members = sparse.csr_matrix((np.ones(len(labels)), (labels, np.arange(len(labels)))), shape=(n_types, len(labels)))
     sums = np.asarray((members @ values).todense(), dtype=np.float64)
     return np.vstack([sums, sums.sum(axis=0)])

@@ -70,8 +70,8 @@ class Drawn:
 class GenerativeModel(ABC):
     """Base of all models.
 
-    A subclass names itself, brings a frozen dataclass ``Config`` and writes :meth:`build`, :meth:`learn`, :meth:`skeleton` and
-    :meth:`draw`.
+    A subclass names itself, brings a frozen dataclass ``Config`` and writes :meth:`build`, :meth:`learn`,
+    :meth:`skeleton` and :meth:`draw`.
 
     Parameters
     ----------
@@ -117,7 +117,9 @@ class GenerativeModel(ABC):
         """Return what happens in one training iteration; empty for a model without networks."""
 
     @abstractmethod
-    def learn(self, data: TrainingData, validation: sparse.csr_matrix | None, options: FitOptions) -> TrainResult | None:
+    def learn(
+        self, data: TrainingData, validation: sparse.csr_matrix | None, options: FitOptions
+    ) -> TrainResult | None:
         """Train the networks; return ``None`` when there is nothing to train."""
 
     @abstractmethod
@@ -159,8 +161,8 @@ class GenerativeModel(ABC):
         batch_key
             Column of ``obs`` with the batch, for models that can condition on it.
         validation
-            Cells that decide when training stops, never learned from: an AnnData such as ``split.validation``, a share to
-            take from ``adata`` (types with fewer than 20 cells give none), or ``None`` to train to the end.
+            Cells that decide when training stops, never learned from: an AnnData such as ``split.validation``, a
+            share to take from ``adata`` (types with fewer than 20 cells give none), or ``None`` to train to the end.
         options
             Checkpoints, progress bar, device.
 
@@ -195,7 +197,12 @@ class GenerativeModel(ABC):
         with seeded(self.config.random_state):
             self.build(data, options)
             result = self.learn(data, held_out, options)
-        self._describe(data, result, time.perf_counter() - start, n_validation=0 if held_out is None else held_out.shape[0])
+        self._describe(
+            data,
+            result,
+            time.perf_counter() - start,
+            n_validation=0 if held_out is None else held_out.shape[0],
+        )
         return self
 
     def sample(self, spec: SampleSpec, *, random_state: int = 0) -> ad.AnnData:
@@ -212,9 +219,9 @@ class GenerativeModel(ABC):
         Returns
         -------
         Synthetic cells with the genes of the training data in their order. ``X`` holds whole counts (also
-        ``layers["counts"]``) when the model was fitted on counts, else log-normalised values. Writes ``obs[labels_key]``,
-        ``obs["<labels_key>_probability"]`` when the label comes from a classifier, ``obs["source"] = "synthetic"``,
-        ``var["scgarage_modelled"]`` and ``uns["scgarage"]``.
+        ``layers["counts"]``) when the model was fitted on counts, else log-normalised values. Writes
+        ``obs[labels_key]``, ``obs["<labels_key>_probability"]`` when the label comes from a classifier,
+        ``obs["source"] = "synthetic"``, ``var["scgarage_modelled"]`` and ``uns["scgarage"]``.
 
         Raises
         ------
@@ -332,7 +339,11 @@ class GenerativeModel(ABC):
     def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
         if result is None:
             return {}
-        return {"n_iterations": result.n_iterations, "best_step": result.best_step, "stopped_early": result.stopped_early}
+        return {
+            "n_iterations": result.n_iterations,
+            "best_step": result.best_step,
+            "stopped_early": result.stopped_early,
+        }
 
 
 def config_from_values(kind: type[Any], values: Mapping[str, Any]) -> Any:
@@ -342,4 +353,6 @@ def config_from_values(kind: type[Any], values: Mapping[str, Any]) -> Any:
     if unknown:
         msg = f"the model file has settings this version does not know: {', '.join(unknown)}"
         raise InputError(msg)
-    return kind(**{name: tuple(v) if isinstance(v, Sequence) and not isinstance(v, str) else v for name, v in values.items()})
+    return kind(
+        **{name: tuple(v) if isinstance(v, Sequence) and not isinstance(v, str) else v for name, v in values.items()}
+    )

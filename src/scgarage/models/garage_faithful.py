@@ -31,8 +31,8 @@ TYPE = "type"
 class GarageFaithfulConfig:
     """Settings of :class:`GarageFaithful`.
 
-    Sources: *documents* are the method's description and documentation, *code* the published repository, *ours* a choice
-    where both are silent or a full-batch run of 11 hours would be the alternative.
+    Sources: *documents* are the method's description and documentation, *code* the published repository, *ours* a
+    choice where both are silent or a full-batch run of 11 hours would be the alternative.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class GarageFaithfulConfig:
     priority_weight
         Extra weight of rare types, in the GAT's hidden features and in the quotas (code: 2).
     rare_fraction, rare_threshold
-        A type is rare below this share of the cells, or with at most this number of them when given (ours: 0.05; code: 10 for
-        Yan, 25 for Pollen, 200 for CBMC and Muraro).
+        A type is rare below this share of the cells, or with at most this number of them when given (ours: 0.05;
+        code: 10 for Yan, 25 for Pollen, 200 for CBMC and Muraro).
     noise
         Distribution of the noise rows (documents: normal; code: uniform on (-1, 1)).
     generator_hidden, critic_hidden
@@ -137,12 +137,13 @@ class GarageFaithfulConfig:
 class GarageFaithful(AdversarialModel):
     """GARAGE as documented, with the faults of the published code put right.
 
-    Stage 1: a two-layer graph attention network on the cell-cell kNN graph learns the cell types; a cell's importance is the
-    attention it sends; quotas per type, with extra weight for rare types, pick the seeds. Stage 2: the generator of a GAN gets
-    batches of noise rows and seed rows; the critic sees expression scaled to [0, 1] by each gene's maximum.
+    Stage 1: a two-layer graph attention network on the cell-cell kNN graph learns the cell types; a cell's
+    importance is the attention it sends; quotas per type, with extra weight for rare types, pick the seeds. Stage 2:
+    the generator of a GAN gets batches of noise rows and seed rows; the critic sees expression scaled to [0, 1] by
+    each gene's maximum.
 
-    This is the reference for the paper, not a generator to use: measured on held-out cells its output is told from real cells
-    without error (docs/research/log.md).
+    This is the reference for the paper, not a generator to use: measured on held-out cells its output is told from
+    real cells without error (docs/research/log.md).
 
     A saved model holds its seed cells, which are real cells: share the folder as you would share the data.
 
@@ -184,7 +185,10 @@ class GarageFaithful(AdversarialModel):
             self.seeds = Seeds(np.empty(0, dtype=np.int64), np.zeros(data.n_cells))
             return self.seeds.indices
         types = data.label_names()
-        cells = ad.AnnData(data.log_expr, obs=pd.DataFrame({TYPE: pd.Categorical(types)}, index=np.arange(len(types)).astype(str)))
+        cells = ad.AnnData(
+            data.log_expr,
+            obs=pd.DataFrame({TYPE: pd.Categorical(types)}, index=np.arange(len(types)).astype(str)),
+        )
         components = Components.fit(data.log_expr, c.n_components, labels=types, random_state=c.random_state)
         cells.obsm["X_pca"] = components.transform(data.log_expr)
         seeds = self._selector(options).select(cells, n_seeds)
@@ -204,7 +208,6 @@ class GarageFaithful(AdversarialModel):
             learning_rate=c.gat_learning_rate,
             n_epochs=c.gat_epochs,
             patience=c.gat_patience,
-            accelerator=options.accelerator,
             progress=options.progress,
         )
         settings = {

@@ -25,19 +25,17 @@ CHUNK = 2048
 
 
 class UnconditionalModel(GenerativeModel):
-    """Adds to generated expression what the generator does not give: labels, counts, and the genes outside the selection.
+    """Adds to generated expression what the generator does not give: labels, counts, genes outside the selection.
 
     Labels come from a classifier trained on real training cells; a cell whose best type has a probability below
-    ``config.label_threshold`` is called ``"unsure"``. Counts are the generated CP10k values times a library size drawn for
-    the type, rounded. Genes outside the selection are drawn independently given the type.
+    ``config.label_threshold`` is called ``"unsure"``. Counts are the generated CP10k values times a library size
+    drawn for the type, rounded. Genes outside the selection are drawn independently given the type.
     """
 
     parts_types: ClassVar[Mapping[str, type[Any]]] = {"classifier": LabelClassifier}
 
     @abstractmethod
-    def generate(
-        self, n_cells: int, generator: torch.Generator, *, label: int | None = None
-    ) -> NDArray[np.float32]:
+    def generate(self, n_cells: int, generator: torch.Generator, *, label: int | None = None) -> NDArray[np.float32]:
         """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``; ``label`` may steer towards a type."""
 
     def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (subclasses use the options)
@@ -66,7 +64,9 @@ class UnconditionalModel(GenerativeModel):
             return _join([self._draw(size, generator, rng) for size in sizes])
         return _join([self._draw_type(name, number, generator, rng) for name, number in wanted.items()])
 
-    def _draw(self, n_cells: int, generator: torch.Generator, rng: np.random.Generator, label: int | None = None) -> Drawn:
+    def _draw(
+        self, n_cells: int, generator: torch.Generator, rng: np.random.Generator, label: int | None = None
+    ) -> Drawn:
         log_expr = self.generate(n_cells, generator, label=label)
         probabilities = self.parts["classifier"].probabilities(log_expr)
         best = probabilities.argmax(axis=1)
@@ -87,7 +87,8 @@ class UnconditionalModel(GenerativeModel):
         modelled = self._modelled()
         order = np.empty(len(modelled), dtype=np.int64)
         order[np.concatenate([np.flatnonzero(modelled), np.flatnonzero(~modelled)])] = np.arange(len(modelled))
-        return both[:, order]
+        ordered: sparse.csr_matrix = both[:, order]
+        return ordered
 
     def _draw_type(self, name: str, n_cells: int, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         kept: list[Drawn] = []
@@ -97,8 +98,8 @@ class UnconditionalModel(GenerativeModel):
         while found < n_cells:
             if tried >= limit:
                 msg = (
-                    f"asked for {n_cells} {name!r} cells, {self.name} made {found} in {tried} draws: it hardly produces this "
-                    "type. Ask for fewer, raise max_draws_per_cell, or use another model"
+                    f"asked for {n_cells} {name!r} cells, {self.name} made {found} in {tried} draws: "
+                    "it hardly produces this type. Ask for fewer, raise max_draws_per_cell, or use another model"
                 )
                 raise SamplingError(msg)
             batch = self._draw(CHUNK, generator, rng, label=label)
@@ -114,7 +115,7 @@ def _take(drawn: Drawn, rows: NDArray[np.int64]) -> Drawn:
 
 
 def _join(parts: list[Drawn]) -> Drawn:
-    probability = None if parts[0].probability is None else np.concatenate([p.probability for p in parts])  # type: ignore[misc]
+    probability = None if parts[0].probability is None else np.concatenate([p.probability for p in parts])
     return Drawn(
         sparse.csr_matrix(sparse.vstack([part.values for part in parts])),
         np.concatenate([part.labels for part in parts]),

@@ -34,11 +34,17 @@ class LabelClassifier:
 
     @classmethod
     def fit(
-        cls, log_expr: sparse.csr_matrix, labels: NDArray[np.int64], *, n_components: int = 50, random_state: int = 0
+        cls,
+        log_expr: sparse.csr_matrix,
+        labels: NDArray[np.int64],
+        *,
+        n_components: int = 50,
+        random_state: int = 0,
     ) -> Self:
         """Fit on real training cells, log1p CP10k ``(n_cells, n_genes)``, with the number of each cell's type.
 
-        Types keep their training frequencies as prior, so that probabilities are those of a cell drawn from such a tissue.
+        Types keep their training frequencies as prior, so that probabilities are those of a cell drawn from such a
+        tissue.
         """
         components = Components.fit(log_expr, n_components, labels=labels.astype(str), random_state=random_state)
         scores = components.transform(log_expr)

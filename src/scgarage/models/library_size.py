@@ -29,7 +29,9 @@ class LibrarySizes:
     highest: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, totals: NDArray[np.float64], labels: NDArray[np.int64], n_types: int, *, shrinkage: float = 10.0) -> Self:
+    def fit(
+        cls, totals: NDArray[np.float64], labels: NDArray[np.int64], n_types: int, *, shrinkage: float = 10.0
+    ) -> Self:
         """Estimate from library sizes (counts) and type numbers of training cells, both ``(n_cells,)``.
 
         ``shrinkage`` is the number of pseudo-cells that carry the pooled within-type variance.

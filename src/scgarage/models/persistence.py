@@ -1,4 +1,4 @@
-"""Model folders: safetensors for numbers, JSON for everything else, written atomically, read without executing anything."""
+"""Model folders: safetensors for numbers, JSON for the rest, written atomically, read without executing anything."""
 
 import json
 from collections.abc import Mapping
@@ -58,7 +58,10 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dic
         When the folder is missing, truncated, foreign, or written by a newer format.
     """
     if not (path / DESCRIPTION).is_file():
-        msg = f"{path} is not a model folder: it has no {DESCRIPTION}; give the folder that model.save() or 'scgarage fit' wrote"
+        msg = (
+            f"{path} is not a model folder: it has no {DESCRIPTION}; "
+            "give the folder that model.save() or 'scgarage fit' wrote"
+        )
         raise InputError(msg)
     try:
         description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))

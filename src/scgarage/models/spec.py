@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import TypeGuard
 
 import pandas as pd
 
@@ -21,8 +22,8 @@ def parse_spec(spec: SampleSpec, types: Sequence[str]) -> int | dict[str, int]:
     InputError
         For numbers that are not whole or below one, and for unknown types.
     """
-    if isinstance(spec, Integral) and not isinstance(spec, bool):
-        return _whole(int(spec), "the number of cells", smallest=1)
+    if _is_whole(spec):
+        return _whole(spec, "the number of cells", smallest=1)
     if not isinstance(spec, Mapping | pd.Series):
         msg = f"ask for a number of cells or for a table type -> number; found {type(spec).__name__}"
         raise InputError(msg)
@@ -39,7 +40,12 @@ def parse_spec(spec: SampleSpec, types: Sequence[str]) -> int | dict[str, int]:
 
 
 def _whole(number: object, what: str, *, smallest: int) -> int:
-    if not isinstance(number, Integral) or isinstance(number, bool) or int(number) < smallest:
+    if not _is_whole(number) or int(number) < smallest:
         msg = f"{what} must be a whole number of at least {smallest}; found {number!r}"
         raise InputError(msg)
     return int(number)
+
+
+def _is_whole(number: object) -> TypeGuard[Integral]:
+    """Say whether something is a whole number; True and False are whole numbers to Python, not to users."""
+    return isinstance(number, Integral) and type(number) is not bool

@@ -11,8 +11,8 @@ __all__ = ["HybridInput"]
 class HybridInput(nn.Module):
     r"""Draw batches :math:`Z = (1 - \lambda)\, z_{noise} \oplus \lambda\, x_{seed}`.
 
-    The sum is a concatenation of rows: a share :math:`\lambda` of the rows are seed cells drawn anew for each batch, the others
-    are noise.
+    The sum is a concatenation of rows: a share :math:`\lambda` of the rows are seed cells drawn anew for each batch,
+    the others are noise.
 
     Parameters
     ----------
@@ -21,7 +21,8 @@ class HybridInput(nn.Module):
     leakage
         Share :math:`\lambda` of seed rows, in [0, 1].
     noise
-        ``"normal"``: :math:`N(0, I)`, as the documents say; ``"uniform"``: :math:`U(-1, 1)`, as the published code does.
+        ``"normal"``: :math:`N(0, I)`, as the documents say; ``"uniform"``: :math:`U(-1, 1)`, as the published code
+        does.
     """
 
     seeds: Tensor

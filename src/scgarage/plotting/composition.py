@@ -99,9 +99,7 @@ def _colour(part: str) -> str:
     return SOURCE_COLOURS.get(COLOURS.get(part, ""), FAINT)
 
 
-def _draw_part(
-    ax: Axes, shares: "pd.Series[float]", zero: float | None, *, column: int, n_parts: int
-) -> None:
+def _draw_part(ax: Axes, shares: "pd.Series[float]", zero: float | None, *, column: int, n_parts: int) -> None:
     rows = np.arange(len(shares)) + 0.17 * (2 * column - n_parts + 1) / max(n_parts - 1, 1)
     part, share = str(shares.name), shares.to_numpy(dtype=float)
     drawn: dict[str, Any] = {"marker": MARKERS[column % len(MARKERS)], "s": 30, "clip_on": False, "zorder": 3}
@@ -122,9 +120,7 @@ def _write_counts(ax: Axes, counts: "pd.Series[int]", *, column: int) -> None:
         "annotation_clip": False,
     }
     shift = 48 + 58 * column
-    ax.annotate(
-        str(counts.name), (1, -0.75), xytext=(shift, 0), va="bottom", color=_colour(str(counts.name)), **place
-    )
+    ax.annotate(str(counts.name), (1, -0.75), xytext=(shift, 0), va="bottom", color=_colour(str(counts.name)), **place)
     for row, number in enumerate(counts):
         ax.annotate(f"{number:,}", (1, row), xytext=(shift, 0), va="center", fontsize=8.5, **place)
 
@@ -136,9 +132,7 @@ def _finish(ax: Axes, counts: pd.DataFrame, rare: Collection[str]) -> None:
     ax.set_xlabel("share of cells (logarithmic)")
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncol=len(counts.columns), handletextpad=0.1, borderpad=0
-    )
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=len(counts.columns), handletextpad=0.1, borderpad=0)
 
 
 def _percent_axis(ax: Axes, smallest: float, zero: float | None) -> None:

@@ -150,9 +150,7 @@ def _draw_types(ax: Axes, coordinates: pd.DataFrame, source: str, types: Sequenc
         few = len(points) < FEW_CELLS
         if few:  # once more on top, larger, so that the others do not bury them
             x, y = points.T
-            ax.scatter(
-                x, y, color=colours[name], s=2 * size, edgecolor="white", linewidth=0.4, rasterized=True
-            )
+            ax.scatter(x, y, color=colours[name], s=2 * size, edgecolor="white", linewidth=0.4, rasterized=True)
         # The cell nearest to the median: the median itself may lie between two halves of a type.
         centre = points[np.square(points - np.median(points, axis=0)).sum(axis=1).argmin()]
         labels.append((number, centre, few))

@@ -106,9 +106,7 @@ def _identity(ax: Axes) -> None:
     ax.set(xlim=(low, top), ylim=(low, top))
 
 
-def _write_agreement(
-    ax: Axes, truth: "pd.Series[float]", described: Mapping[str, "pd.Series[float]"]
-) -> None:
+def _write_agreement(ax: Axes, truth: "pd.Series[float]", described: Mapping[str, "pd.Series[float]"]) -> None:
     # The upper left is empty unless a gene is far above the line.
     for row, (name, values) in enumerate(reversed(list(described.items()))):
         error = _two_digits(np.abs(values - truth).mean())

@@ -50,9 +50,7 @@ def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int |
     ['Loss: vae', 'Validation score']
     """
     # Synthetic cells carry the columns with a dot, since a slash would open a group in their h5ad file.
-    table = pd.DataFrame(
-        {str(name).replace(".", "/"): np.asarray(values) for name, values in columns.items()}
-    )
+    table = pd.DataFrame({str(name).replace(".", "/"): np.asarray(values) for name, values in columns.items()})
     losses = [name for name in table.columns if name.endswith("/loss") and table[name].notna().any()]
     if "step" not in table or not losses:
         found = ", ".join(table.columns) or "nothing"
@@ -110,17 +108,13 @@ def _draw_losses(ax: Axes, table: pd.DataFrame, group: Sequence[str]) -> None:
 def _draw_validation(ax: Axes, table: pd.DataFrame, best_step: int | None) -> None:
     values = table[["step", VALIDATION]].dropna()
     values = values[(values["step"].diff() < 0).cumsum().pipe(lambda training: training == training.max())]
-    ax.plot(
-        values["step"], values[VALIDATION], color=TYPE_COLOURS[2], linewidth=1.4, marker="o", markersize=3
-    )
+    ax.plot(values["step"], values[VALIDATION], color=TYPE_COLOURS[2], linewidth=1.4, marker="o", markersize=3)
     steps, validation = values.to_numpy(dtype=float).T
     best = int(validation.argmin() if best_step is None else np.abs(steps - best_step).argmin())
     step, score = steps[best], validation[best]
     ax.axvline(step, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
     kept = f"kept: step {step:,.0f}, score {score:.3g}"
-    ax.plot(
-        [step], [score], marker="o", markersize=8, markerfacecolor="none", color=INK, linestyle="", label=kept
-    )
+    ax.plot([step], [score], marker="o", markersize=8, markerfacecolor="none", color=INK, linestyle="", label=kept)
     ax.set_title("Validation score")
     _legend_below(ax)
 

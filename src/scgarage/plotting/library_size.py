@@ -64,9 +64,7 @@ def _draw(ax: Axes, real: NDArray[np.float64], synthetic: NDArray[np.float64], n
         colour = SOURCE_COLOURS[source]
         label = f"{source}, median {np.median(cells):,.0f}"
         weights = np.full(len(cells), 1 / len(cells))
-        ax.hist(
-            cells, bins=bins, weights=weights, histtype="stepfilled", color=colour, alpha=0.22, linewidth=0
-        )
+        ax.hist(cells, bins=bins, weights=weights, histtype="stepfilled", color=colour, alpha=0.22, linewidth=0)
         ax.hist(cells, bins=bins, weights=weights, histtype="step", color=colour, linewidth=1.5, label=label)
         ax.axvline(float(np.median(cells)), color=colour, linewidth=1, linestyle=(0, (4, 3)))
     ax.set_xscale("log")

@@ -138,8 +138,6 @@ def _finish(ax: Axes, titles: Sequence[str], limits: tuple[float, float], *, leg
     ax.set_xlabel("score")
     frame = ax.get_xaxis_transform()  # x in data, y in parts of the axes
     ax.text(0, 1.01, "as good as real", transform=frame, ha="center", va="bottom", fontsize=8.5, color=INK)
-    ax.text(
-        1, 1.01, "no better than noise", transform=frame, ha="center", va="bottom", fontsize=8.5, color=INK
-    )
+    ax.text(1, 1.01, "no better than noise", transform=frame, ha="center", va="bottom", fontsize=8.5, color=INK)
     if legend:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderpad=0)

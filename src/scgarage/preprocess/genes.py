@@ -13,9 +13,7 @@ from scgarage.errors import InputError
 __all__ = ["select_hvg"]
 
 
-def select_hvg(
-    log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: int | None
-) -> NDArray[np.bool_]:
+def select_hvg(log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: int | None) -> NDArray[np.bool_]:
     """Select highly variable genes by scanpy's dispersion in bins of mean expression.
 
     Parameters

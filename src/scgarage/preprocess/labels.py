@@ -16,9 +16,7 @@ _MAX_NUMBER_LABELS = 50
 _N_EXAMPLES = 5
 
 
-def validate_labels(
-    adata: AnnData, labels_key: str, *, min_types: int = 2, min_cells_per_type: int = 2
-) -> None:
+def validate_labels(adata: AnnData, labels_key: str, *, min_types: int = 2, min_cells_per_type: int = 2) -> None:
     """Check that a column of ``obs`` holds cell types that can be worked with.
 
     Parameters
@@ -78,15 +76,10 @@ def _check_is_not_a_measurement(labels: "pd.Series[Any]", labels_key: str, adata
     raise InputError(msg)
 
 
-def _check_sizes(
-    sizes: "pd.Series[int]", labels_key: str, *, min_types: int, min_cells_per_type: int
-) -> None:
+def _check_sizes(sizes: "pd.Series[int]", labels_key: str, *, min_types: int, min_cells_per_type: int) -> None:
     """Refuse too few types, and types of too few cells."""
     if len(sizes) < min_types:
-        msg = (
-            f"adata.obs['{labels_key}'] holds one label ({examples(sizes.index)}); at least {min_types} are "
-            "expected"
-        )
+        msg = f"adata.obs['{labels_key}'] holds one label ({examples(sizes.index)}); at least {min_types} are expected"
         if len(sizes) != 1:
             msg = f"adata.obs['{labels_key}'] holds {len(sizes)} labels; at least {min_types} are expected"
         raise InputError(msg)

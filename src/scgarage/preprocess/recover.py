@@ -81,9 +81,7 @@ def recover_counts(
     X = expression_matrix(source, layer)
     kind = value_kind(source, layer)
     if kind in ("counts", "scaled"):
-        hint = (
-            find_alternative(adata, ["log-normalised", "counts"], layer=layer) if kind == "scaled" else None
-        )
+        hint = find_alternative(adata, ["log-normalised", "counts"], layer=layer) if kind == "scaled" else None
         reason = "they are counts already" if kind == "counts" else "expected: log-normalised values"
         msg = f"no counts can be recovered ({describe_values(X)}): {reason}{f'; {hint}' if hint else ''}"
         raise InputError(msg)

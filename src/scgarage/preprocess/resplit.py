@@ -49,8 +49,9 @@ def split_again(adata: ad.AnnData, record: Mapping[str, Any]) -> Split:
     )
     if again.fingerprint != str(record["fingerprint"]):
         msg = (
-            "these are not the cells (or not the labels, or not the order) that the model's split was made from, so the "
-            "held-out cells cannot be told from the training cells; give the original file, or the train and test cells"
+            "these are not the cells (or not the labels, or not the order) that the model's split was made from, "
+            "so the held-out cells cannot be told from the training cells; "
+            "give the original file, or the train and test cells"
         )
         raise InputError(msg)
     return again

@@ -49,9 +49,7 @@ class MaxScaler:
         maximum = np.asarray(top.toarray() if hasattr(top, "toarray") else top, dtype=np.float32).ravel()
         return cls(np.where(maximum > 0, maximum, np.float32(1.0)))
 
-    def transform(
-        self, log_expr: sparse.csr_matrix | NDArray[np.floating]
-    ) -> sparse.csr_matrix | NDArray[np.float32]:
+    def transform(self, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> sparse.csr_matrix | NDArray[np.float32]:
         """Scale; other cells than those of the fit may exceed 1. A sparse matrix gives a CSR matrix."""
         if not sparse.issparse(log_expr):
             return np.asarray(log_expr, dtype=np.float32) / self.maximum

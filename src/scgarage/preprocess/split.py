@@ -191,9 +191,7 @@ def _take(adata: ad.AnnData, part: NDArray[np.str_], **settings: Any) -> Split:
 def _check_fractions(fractions: Sequence[float]) -> tuple[float, float, float]:
     values = tuple(float(f) for f in fractions)
     if len(values) != len(PARTS) or not min(values) >= 0 or not abs(sum(values) - 1) < 1e-6 or values[0] == 0:
-        msg = (
-            f"fractions must be three numbers (train, validation, test) >= 0 that add up to 1; found {values}"
-        )
+        msg = f"fractions must be three numbers (train, validation, test) >= 0 that add up to 1; found {values}"
         raise InputError(msg)
     return values  # type: ignore[return-value]
 
@@ -244,9 +242,7 @@ def _assign_by_type(
     return part
 
 
-def _part_sizes(
-    n_cells: int, fractions: tuple[float, float, float], rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _part_sizes(n_cells: int, fractions: tuple[float, float, float], rng: np.random.Generator) -> NDArray[np.int64]:
     """Whole numbers next to ``fractions * n_cells``; train and a wanted test part come before validation."""
     # One random shift for all bounds rounds each size up with the probability that keeps its mean exact.
     bounds = np.floor(np.cumsum([0.0, *fractions]) * n_cells + rng.random() + 1e-9).astype(np.int64)

@@ -45,10 +45,7 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
             raise InputError(msg)
         return as_matrix(adata.X, what="adata.X")
     if layer not in adata.layers:
-        msg = (
-            f"adata.layers has no '{layer}'; pass layer= one of: {listed(adata.layers)}, or leave it out for "
-            "X"
-        )
+        msg = f"adata.layers has no '{layer}'; pass layer= one of: {listed(adata.layers)}, or leave it out for X"
         raise InputError(msg)
     return as_matrix(adata.layers[layer], what=f"adata.layers['{layer}']")
 

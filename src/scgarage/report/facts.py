@@ -63,9 +63,7 @@ def compared(subject: Subject) -> list[tuple[str, str]]:
         ("Real, held out", f"{split.test.n_obs:,} cells: what the synthetic cells are compared with"),
         ("Synthetic", f"{subject.synthetic.n_obs:,} cells, {subject.synthetic.n_vars:,} genes"),
     ]
-    facts.append(
-        ("Repeats", f"{settings['n_repeats']} draws, each of {settings['n_compared']:,} cells of a kind")
-    )
+    facts.append(("Repeats", f"{settings['n_repeats']} draws, each of {settings['n_compared']:,} cells of a kind"))
     n_types = len(subject.counts.index.difference([UNSURE]))
     origin = "" if subject.labelled else "; those of the synthetic cells were predicted"
     if n_types:

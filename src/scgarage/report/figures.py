@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from scgarage import plotting
 from scgarage.errors import InputError
-from scgarage.evaluate import Evaluation
+from scgarage.evaluation import Evaluation
 from scgarage.plotting.expression import counts_or_none, log_expression
 from scgarage.preprocess import Split, match_genes
 from scgarage.report.embed import data_uri
@@ -78,9 +78,7 @@ class Subject:
         counts = pd.DataFrame() if key is None else plotting.type_counts(parts, key)
         predicted = settings.get("type_counts", {}).get("synthetic")
         if predicted and len(counts) and "synthetic" not in counts:
-            counts = counts.assign(
-                synthetic=pd.Series(predicted).reindex(counts.index).fillna(0).astype(np.int64)
-            )
+            counts = counts.assign(synthetic=pd.Series(predicted).reindex(counts.index).fillna(0).astype(np.int64))
         rare = list(settings.get("rare_types", rare_types(evaluation.table)))
         return cls(synthetic, split, key, evaluation.table, settings, rare, counts)
 
@@ -204,17 +202,14 @@ def _gene_moments(subject: Subject) -> tuple[Figure, str, str]:
 
 
 def _library_size(subject: Subject) -> tuple[Figure, str, str]:
-    real, synthetic = (
-        counts_or_none(part, subject.layer) for part in (subject.split.test, subject.synthetic)
-    )
+    real, synthetic = (counts_or_none(part, subject.layer) for part in (subject.split.test, subject.synthetic))
     if real is None or synthetic is None:
         lacking = "real" if real is None else "synthetic"
         msg = f"The {lacking} cells hold no counts, so their library sizes are not known."
         raise InputError(msg)
     medians = [f"{np.median(plotting.genes_detected(counts)):,.0f}" for counts in (real, synthetic)]
     alt = (
-        "Histograms of counts and of genes per cell. "
-        f"Median genes detected: real {medians[0]}, synthetic {medians[1]}."
+        f"Histograms of counts and of genes per cell. Median genes detected: real {medians[0]}, synthetic {medians[1]}."
     )
     caption = "Real held-out against synthetic cells; dashed lines are medians."
     return plotting.library_size(real, synthetic), alt, caption

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from scgarage.evaluate import Evaluation
+from scgarage.evaluation import Evaluation
 from scgarage.io import atomic_output, check_output
 from scgarage.report import facts
 from scgarage.report.figures import Subject, picture_sections, score_picture

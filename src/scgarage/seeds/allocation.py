@@ -123,9 +123,7 @@ def type_quotas(
     counts = np.asarray(type_counts, dtype=np.int64)
     mask = np.zeros(len(counts), dtype=bool) if rare is None else np.asarray(rare, dtype=bool)
     _check_quota_arguments(counts, mask, n, power=power, rare_boost=rare_boost, minimum=minimum)
-    weights = np.where(counts > 0, np.maximum(counts, 1).astype(np.float64) ** power, 0.0) * (
-        1 + rare_boost * mask
-    )
+    weights = np.where(counts > 0, np.maximum(counts, 1).astype(np.float64) ** power, 0.0) * (1 + rare_boost * mask)
     n_types = int((counts > 0).sum())
     if minimum > 0 and n < n_types:
         # Rare types by rising count come first; their place among the others does not matter.

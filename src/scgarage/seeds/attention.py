@@ -132,10 +132,7 @@ def attention_scores(
 def _representation(adata: ad.AnnData, use_rep: str) -> NDArray[np.floating]:
     if use_rep not in adata.obsm:
         found = ", ".join(map(repr, adata.obsm)) or "none"
-        msg = (
-            f"adata.obsm has no {use_rep!r}; compute it with sc.pp.pca(adata) or pass use_rep=, "
-            f"available: {found}"
-        )
+        msg = f"adata.obsm has no {use_rep!r}; compute it with sc.pp.pca(adata) or pass use_rep=, available: {found}"
         raise InputError(msg)
     return np.asarray(adata.obsm[use_rep])
 

@@ -121,9 +121,7 @@ class GraphAttention(nn.Module):
         super().__init__()
         with warnings.catch_warnings():
             # torch_geometric compiles classes on import with a function that new versions of torch deprecate.
-            warnings.filterwarnings(
-                "ignore", message="`torch.jit.script` is deprecated", category=DeprecationWarning
-            )
+            warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated", category=DeprecationWarning)
             from torch_geometric.nn import GATConv
 
         self.priority_weight = settings.priority_weight
@@ -256,9 +254,7 @@ class _Validation:
         return float(cross_entropy(logits[torch.from_numpy(self.cells).to(logits.device)], types))
 
 
-def _hold_out(
-    types: NDArray[np.int64], n_types: int, settings: GATSettings, random_state: int
-) -> NDArray[np.int64]:
+def _hold_out(types: NDArray[np.int64], n_types: int, settings: GATSettings, random_state: int) -> NDArray[np.int64]:
     """Draw the cells that decide when to stop, a share of every type and never all of its cells."""
     spare = np.maximum(np.bincount(types, minlength=n_types) - 1, 0)
     n_cells = min(round(settings.validation_fraction * len(types)), int(spare.sum()))

@@ -109,9 +109,7 @@ def _parts(edges: Tensor, n_cells: int, chunk_size: int) -> Iterator[_Part]:
         yield _Part(targets, cells, part_edges, position)
 
 
-def dense_rows(
-    log_expr: sparse.csr_matrix | NDArray[np.floating], rows: Tensor | NDArray[np.int64]
-) -> Tensor:
+def dense_rows(log_expr: sparse.csr_matrix | NDArray[np.floating], rows: Tensor | NDArray[np.int64]) -> Tensor:
     """Return rows of an expression matrix as float32, shape ``(n_rows, n_genes)``."""
     taken = log_expr[np.asarray(rows)]
     dense = taken.toarray() if isinstance(taken, sparse.csr_matrix) else taken

@@ -111,9 +111,7 @@ def check_same_training(theirs: Mapping[str, Any], mine: Mapping[str, Any], fold
         When something that decides the course of a training differs.
     """
     different = [
-        f"{name} {theirs.get(name)} (now {value})"
-        for name, value in mine.items()
-        if theirs.get(name) != value
+        f"{name} {theirs.get(name)} (now {value})" for name, value in mine.items() if theirs.get(name) != value
     ]
     if different:
         found = "; ".join(different)

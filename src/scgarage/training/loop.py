@@ -233,9 +233,7 @@ class _Run:
         if not weights:
             weights, self.best.step = self._weights(), self.step
             if self.validate is not None:
-                warnings.warn(
-                    "no validation score was finite; the last weights are kept", UserWarning, stacklevel=4
-                )
+                warnings.warn("no validation score was finite; the last weights are kept", UserWarning, stacklevel=4)
         if self.world > 1:  # buffers such as running means differ between processes
             weights = self.fabric.broadcast({name: tensor.cpu() for name, tensor in weights.items()})
         for phase in self.phases:
@@ -261,9 +259,7 @@ class _Run:
         for phase in self.phases:
             slots, groups[phase.name] = ckpt.flatten_optimizer(phase.optimizer)
             tensors |= {f"optimizer/{phase.name}/{name}": tensor for name, tensor in slots.items()}
-            tensors |= {
-                f"module/{phase.name}/{name}": tensor for name, tensor in phase.module.state_dict().items()
-            }
+            tensors |= {f"module/{phase.name}/{name}": tensor for name, tensor in phase.module.state_dict().items()}
         if self.average is not None:
             tensors |= {f"average/{name}": tensor for name, tensor in self.average.model.state_dict().items()}
         values = {
@@ -281,9 +277,7 @@ class _Run:
         ckpt.check_same_training(values["identity"], self._identity(), folder)
         self.step = values["step"]
         self.history = History.from_state(values["history"])
-        weights = {
-            name: tensor.to(self.fabric.device) for name, tensor in ckpt.below(tensors, "best").items()
-        }
+        weights = {name: tensor.to(self.fabric.device) for name, tensor in ckpt.below(tensors, "best").items()}
         self.best = BestWeights(**values["best"], weights=weights)
         for phase in self.phases:
             phase.module.load_state_dict(ckpt.below(tensors, f"module/{phase.name}"))

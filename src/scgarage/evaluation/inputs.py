@@ -1,0 +1,138 @@
+"""From AnnData to what the judge compares: the same path for real and synthetic cells."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from anndata import AnnData
+from numpy.typing import NDArray
+from scipy import sparse
+
+from scgarage.errors import InputError
+from scgarage.evaluation.cells import Cells
+from scgarage.evaluation.labels import choose_labels_key, real_labels, synthetic_labels
+from scgarage.evaluation.null import NormalNull, NullGenerator, PoissonNull
+from scgarage.evaluation.provenance import origin_notes
+from scgarage.evaluation.settings import rare_types
+from scgarage.preprocess import (
+    Split,
+    expression_matrix,
+    log1p_cp10k,
+    match_genes,
+    select_hvg,
+    value_kind,
+)
+from scgarage.preprocess.normalise import library_size
+from scgarage.schema import UNSURE, ValueKind
+
+__all__ = ["Inputs", "prepare"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that is the same in all repeats.
+
+    Attributes
+    ----------
+    train, validation, test, synthetic
+        Log expression of the genes selected on train, and types.
+    labelled
+        Whether the synthetic cells came with types; if not, all of theirs are "unsure" here.
+    null
+        Generator of independent genes, fitted on train.
+    labels_key
+        Column of ``obs`` with the types.
+    value_kind
+        What real and synthetic values were.
+    rare_types
+        Types of less than 5 % of the training cells, rarest first.
+    notes
+        What a reader should know before trusting any number.
+    """
+
+    train: Cells
+    validation: Cells
+    test: Cells
+    synthetic: Cells
+    labelled: bool
+    null: NullGenerator
+    labels_key: str
+    value_kind: ValueKind
+    rare_types: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(synthetic: AnnData, split: Split, *, labels_key: str | None, layer: str | None, n_top_genes: int) -> Inputs:
+    """Check the data, select genes on train and normalise every part the same way.
+
+    Parameters
+    ----------
+    synthetic
+        Synthetic cells with the genes of the real ones, in any order.
+    split
+        Real cells.
+    labels_key
+        Column of ``obs`` with the types; the split's own by default.
+    layer
+        Layer with the values; ``X`` by default. Synthetic cells without that layer are read from ``X``.
+    n_top_genes
+        Number of genes to select.
+
+    Raises
+    ------
+    InputError
+        If labels or genes are missing, if the values are neither counts nor log-normalised, or if real and
+        synthetic values are of different kinds.
+    """
+    key = choose_labels_key(split, labels_key)
+    real = real_labels(split, key)
+    given = synthetic_labels(synthetic, key, real)
+    notes = origin_notes(synthetic, split, labelled=given is not None)
+    synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
+    synthetic_layer = layer if layer in synthetic.layers else None
+    kind = _shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
+    values = _csr(split.train, layer)
+    genes = np.flatnonzero(select_hvg(log1p_cp10k(values) if kind == "counts" else values, n_top_genes))
+    null: NullGenerator
+    if kind == "counts":
+        null = PoissonNull.fit(values[:, genes], library_size(values), real["train"])
+    else:
+        null = NormalNull.fit(values[:, genes], real["train"])
+    return Inputs(
+        **{name: Cells(_log_expr(getattr(split, name), layer, genes, kind), real[name]) for name in real},
+        synthetic=Cells(
+            _log_expr(synthetic, synthetic_layer, genes, kind),
+            np.full(synthetic.n_obs, UNSURE) if given is None else given,
+        ),
+        labelled=given is not None,
+        null=null,
+        labels_key=key,
+        value_kind=kind,
+        rare_types=rare_types(real["train"]),
+        notes=tuple(notes),
+    )
+
+
+def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
+    for name, kind in (("real", real), ("synthetic", synthetic)):
+        if kind not in {"counts", "log-normalised"}:
+            msg = f"the {name} values are {kind}; the judge needs counts or log-normalised values (see layer=)"
+            raise InputError(msg)
+    if real != synthetic:
+        msg = (
+            f"the real values are {real} and the synthetic ones {synthetic}; give both as counts (layer=, or "
+            "sg.pp.recover_counts) or normalise the counts with sc.pp.normalize_total and sc.pp.log1p"
+        )
+        raise InputError(msg)
+    return real
+
+
+def _csr(cells: AnnData, layer: str | None) -> sparse.csr_matrix:
+    return sparse.csr_matrix(expression_matrix(cells, layer))
+
+
+def _log_expr(cells: AnnData, layer: str | None, genes: NDArray[np.intp], kind: ValueKind) -> sparse.csr_matrix:
+    """Return log1p CP10k of some genes; the library sizes are those over all genes."""
+    values = _csr(cells, layer)
+    if kind == "counts":
+        return log1p_cp10k(values[:, genes], totals=library_size(values))
+    return values[:, genes].astype(np.float32)

@@ -1,0 +1,140 @@
+"""Judge synthetic cells against held-out real ones."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+from rich.progress import track
+
+from scgarage.errors import InputError
+from scgarage.evaluation.comparison import Comparison, draw
+from scgarage.evaluation.inputs import Inputs, prepare
+from scgarage.evaluation.result import Evaluation
+from scgarage.evaluation.settings import describe_cells
+from scgarage.evaluation.table import Record, measure_all, summarise
+from scgarage.metrics import METRICS, Metric
+from scgarage.preprocess import Split
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    synthetic: AnnData,
+    split: Split,
+    *,
+    labels_key: str | None = None,
+    layer: str | None = None,
+    n_repeats: int = 5,
+    n_top_genes: int = 1000,
+    n_pcs: int = 50,
+    max_cells: int = 1000,
+    metrics: Sequence[str] | None = None,
+    random_state: int = 0,
+    progress: bool = False,
+) -> Evaluation:
+    """Judge synthetic cells against held-out real ones.
+
+    In each repeat the test cells are divided at random, stratified by type. One half, the reference, fits the
+    principal components; the other, the holdout, is what samples of the same size are compared with:
+
+    - *value*: synthetic cells;
+    - *floor*: real training cells, what a perfect generator would score (for memorisation: validation cells);
+    - *null*: independent Poisson genes given the type (for memorisation: training cells drawn again; for
+    labels: one
+      type only).
+
+    Genes are selected on the training cells, once. Every cell goes the same path: counts -> CP10k over all
+    genes of the file -> log1p -> selected genes -> principal components. Log-normalised values are used as
+    they are.
+
+    Parameters
+    ----------
+    synthetic
+        Synthetic cells of any origin, with the genes of the real ones in any order. Without ``labels_key`` in
+        ``obs`` the metrics about types use the labels that a classifier trained on real cells predicts.
+    split
+        Real cells: train, validation and test.
+    labels_key
+        Column of ``obs`` with the types; by default the one that the split knows.
+    layer
+        Layer with counts or log-normalised values; ``X`` by default.
+    n_repeats
+        Number of repeats; standard deviations are over them.
+    n_top_genes
+        Highly variable genes to compare.
+    n_pcs
+        Principal components; fewer when the reference is small.
+    max_cells
+        Cells of a sample at most.
+    metrics
+        Names from ``scgarage.metrics.METRICS``; all by default.
+    random_state
+        Seed: the same seed gives the same table.
+    progress
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Evaluation
+        ``table`` has one row for each metric and group: ``"all"`` cells, the ``"rare"`` types together
+        (below 5 % of the training cells) and each of them. A score of 0 is as good as real cells, 1 no
+        better than the null.
+
+    Raises
+    ------
+    InputError
+        If the data cannot be compared, there are too few cells, or an argument is out of range.
+
+    Examples
+    --------
+    >>> import scgarage as sg
+    >>> from scgarage.evaluation import evaluate
+    >>> split = sg.pp.split(sg.datasets.pbmc68k(), labels_key="cell_type")
+    >>> result = evaluate(split.train, split, metrics=["memorisation_share"], n_repeats=2)
+    >>> bool(result.table.loc[0, "value"] > 0.95)  # copies of training cells
+    True
+    """
+    _check_numbers(n_repeats=n_repeats, n_top_genes=n_top_genes, n_pcs=n_pcs, max_cells=max_cells)
+    chosen = _choose(metrics)
+    inputs = prepare(synthetic, split, labels_key=labels_key, layer=layer, n_top_genes=n_top_genes)
+    repeats: list[list[Record]] = []
+    seeds = np.random.SeedSequence(random_state).spawn(n_repeats)
+    for seed in track(seeds, description="Judging", disable=not progress, transient=True):
+        comparison = draw(inputs, n_pcs=n_pcs, max_cells=max_cells, rng=np.random.default_rng(seed))
+        repeats.append(measure_all(chosen, comparison, inputs.rare_types))
+    table = summarise(repeats, inputs, fresh=comparison.fresh is not None)
+    asked = {"layer": layer, "n_repeats": n_repeats, "n_top_genes": n_top_genes, "max_cells": max_cells}
+    settings = asked | {"random_state": random_state} | _describe(inputs, comparison)
+    return Evaluation(table=table, settings=settings, synthetic=synthetic, split=split)
+
+
+def _check_numbers(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            msg = f"{name} is {number}; expected at least 1"
+            raise InputError(msg)
+
+
+def _choose(names: Sequence[str] | None) -> dict[str, Metric]:
+    """Return the metrics asked for, in the order of the registry."""
+    unknown = [name for name in names or () if name not in METRICS]
+    if unknown or (names is not None and not len(names)):
+        msg = f"metrics holds {unknown}; expected names among: {', '.join(METRICS)}"
+        raise InputError(msg)
+    return {name: metric for name, metric in METRICS.items() if names is None or name in names}
+
+
+def _describe(inputs: Inputs, comparison: Comparison) -> dict[str, Any]:
+    """Return what the evaluation used, as plain values."""
+    real = {name: getattr(inputs, name).labels for name in ("train", "validation", "test")}
+    synthetic = inputs.synthetic.labels if inputs.labelled else comparison.synthetic.labels
+    return {
+        "labels_key": inputs.labels_key,
+        "labels": "given" if inputs.labelled else "predicted",
+        "value_kind": inputs.value_kind,
+        "n_genes": int(inputs.train.log_expr.shape[1]),
+        "n_pcs": int(comparison.train_points.shape[1]),
+        "n_compared": len(comparison.holdout.labels),
+        "notes": list(inputs.notes),
+    } | describe_cells(real, synthetic, n_synthetic=len(inputs.synthetic))

@@ -1,0 +1,176 @@
+"""From the values of every repeat to one tidy row for each metric and group."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scgarage.evaluation.comparison import MIN_FRESH, Comparison, Role, measure
+from scgarage.evaluation.inputs import Inputs
+from scgarage.evaluation.settings import THEORY
+from scgarage.metrics import METRICS, Metric
+from scgarage.metrics.metric import Better
+
+__all__ = ["COLUMNS", "Record", "measure_all", "score", "summarise"]
+
+COLUMNS = (
+    "metric",
+    "title",
+    "group",
+    "value",
+    "value_sd",
+    "floor",
+    "floor_sd",
+    "null",
+    "null_sd",
+    "score",
+    "better",
+    "n_repeats",
+    "n_cells",
+    "note",
+)
+"""Columns of the table, in order."""
+
+FEW_CELLS = 20
+"""Below as many cells in a sample a note says that the numbers are rough."""
+
+ROLES: tuple[Role, ...] = ("value", "floor", "null")
+
+_NOT_MEASURED: dict[Role, float] = dict.fromkeys(ROLES, np.nan)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The numbers of one metric and group in one repeat.
+
+    Attributes
+    ----------
+    metric
+        Registry name.
+    group
+        ``"all"``, ``"rare"`` or a type.
+    n_cells
+        Held-out cells of the group.
+    numbers
+        Value, floor and null; NaN when there are too few cells to say.
+    """
+
+    metric: str
+    group: str
+    n_cells: int
+    numbers: Mapping[Role, float]
+
+
+def measure_all(metrics: Mapping[str, Metric], comparison: Comparison, rare_types: tuple[str, ...]) -> list[Record]:
+    """Compute every metric, and for rare types those that can be."""
+    labels = comparison.holdout.labels
+    masks = {"rare": np.isin(labels, rare_types)} | {name: labels == name for name in rare_types}
+    records = []
+    for name, metric in metrics.items():
+        records.append(Record(name, "all", len(labels), measure(metric, comparison)))
+        for group, mask in masks.items() if metric.groups == "rare" and rare_types else ():
+            n_cells = int(mask.sum())
+            enough = n_cells >= metric.min_cells
+            numbers = measure(metric, comparison, mask=mask) if enough else _NOT_MEASURED
+            records.append(Record(name, group, n_cells, numbers))
+    return records
+
+
+def summarise(repeats: list[list[Record]], inputs: Inputs, *, fresh: bool) -> pd.DataFrame:
+    """Average over repeats.
+
+    Parameters
+    ----------
+    repeats
+        Records of each repeat, the same metrics and groups in the same order.
+    inputs
+        Where notes about the data come from.
+    fresh
+        Whether the memorisation floor was measured.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns :data:`COLUMNS`. Standard deviations (divisor n - 1) are over repeats, NaN with one
+        repeat.
+    """
+    rows = [_row(list(records), inputs, fresh) for records in zip(*repeats, strict=True)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _row(records: list[Record], inputs: Inputs, fresh: bool) -> dict[str, object]:
+    metric = METRICS[records[0].metric]
+    numbers = pd.DataFrame([record.numbers for record in records], columns=list(ROLES), dtype=np.float64).dropna()
+    n_cells = round(float(np.mean([record.n_cells for record in records])))
+    means = {role: float(numbers[role].mean()) for role in ROLES}
+    deviations = {role: float(numbers[role].std()) for role in ROLES}
+    row: dict[str, object] = {
+        "metric": records[0].metric,
+        "title": metric.title,
+        "group": records[0].group,
+        "better": metric.better,
+        "n_repeats": len(numbers),
+        "n_cells": n_cells,
+        "score": score(means, deviations, metric.better),
+    }
+    for role in ROLES:
+        row |= {role: means[role], f"{role}_sd": deviations[role]}
+    row["note"] = "; ".join(_notes(metric, row, inputs, fresh))
+    return row
+
+
+def score(means: Mapping[Role, float], deviations: Mapping[Role, float], better: Better) -> float:
+    r"""Place a value between its floor and its null.
+
+    .. math:: s = \frac{v - f}{n - f}
+
+    with value :math:`v`, floor :math:`f` and null :math:`n`: 0 is as good as real cells, 1 no better than
+    the null. For a target of 0.5 each of the three is first replaced by its distance to 0.5, so that
+    falling short of the target counts like overshooting it: cells made from the held-out ones fall short.
+    Below 0 the synthetic cells are closer to the
+    held-out ones than real training cells are.
+
+    Parameters
+    ----------
+    means
+        Mean over repeats of ``"value"``, ``"floor"`` and ``"null"``.
+    deviations
+        Their standard deviations; NaN counts as 0.
+    better
+        Which way the metric improves.
+
+    Returns
+    -------
+    float
+        The score; NaN when floor and null are no further apart than twice their noise, or when the null is
+        better.
+    """
+    value, floor, null = (abs(means[role] - 0.5) if better == "target 0.5" else means[role] for role in ROLES)
+    gap = floor - null if better == "higher" else null - floor
+    noise = np.hypot(*np.nan_to_num([deviations["floor"], deviations["null"]]))
+    if not gap > 2 * noise:
+        return float("nan")
+    return float((value - floor) / (null - floor)) + 0.0  # never -0.0
+
+
+def _notes(metric: Metric, row: Mapping[str, object], inputs: Inputs, fresh: bool) -> list[str]:
+    n_cells, measured = row["n_cells"], row["n_repeats"]
+    if not measured:
+        return [f"too few cells to say ({n_cells} held-out cells)"]
+    predicted = metric.space == "labels" and not inputs.labelled
+    normal = metric.null == "poisson" and inputs.value_kind != "counts"
+    theory = metric.space == "memorisation" and not fresh
+    indistinct = bool(np.isnan(row["score"]))  # type: ignore[call-overload]
+    few = row["group"] == "all" and int(str(n_cells)) < FEW_CELLS
+    return [
+        text
+        for applies, text in (
+            (predicted, "types of the synthetic cells predicted by a classifier trained on real cells"),
+            (normal, "null: independent normal log values, for want of counts"),
+            (theory, f"{THEORY}: fewer than {MIN_FRESH} validation cells"),
+            (indistinct, "no score: floor and null differ by no more than their noise"),
+            (few, f"only {n_cells} cells per repeat: a rough number"),
+        )
+        if applies
+    ]

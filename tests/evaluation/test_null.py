@@ -1,0 +1,88 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from scgarage.evaluation.cells import Cells
+from scgarage.evaluation.null import NormalNull, PoissonNull, copies
+
+LABELS = np.repeat(["B", "T"], [300, 100])
+
+
+@pytest.fixture
+def counts() -> sparse.csr_matrix:
+    rng = np.random.default_rng(0)
+    means = np.where((LABELS == "B")[:, None], [1.0, 5.0, 0.2, 8.0], [4.0, 0.5, 2.0, 3.0])
+    return sparse.csr_matrix(rng.poisson(means).astype(np.float32))
+
+
+def test_poisson_means_are_those_of_each_type(counts: sparse.csr_matrix) -> None:
+    totals = np.asarray(counts.sum(axis=1)).ravel() + 10.0
+    null = PoissonNull.fit(counts[:, :3], totals, LABELS)
+    expected = pd.DataFrame(counts.toarray()).groupby(LABELS).mean()
+    assert null.mix.types.tolist() == ["B", "T"]
+    assert null.mix.shares == pytest.approx([0.75, 0.25])
+    assert null.means == pytest.approx(expected.iloc[:, :3].to_numpy())
+    assert null.rest == pytest.approx(expected.iloc[:, 3].to_numpy() + 10.0)
+
+
+def test_poisson_cells_have_the_means_and_zeros_of_their_type(counts: sparse.csr_matrix) -> None:
+    totals = np.full(len(LABELS), 1000.0)
+    cells = PoissonNull.fit(counts, totals, LABELS).sample(20_000, np.random.default_rng(1))
+    assert (cells.labels == "T").mean() == pytest.approx(0.25, abs=0.02)
+    expected = pd.DataFrame(counts.toarray()).groupby(LABELS).mean()
+    for name in ("B", "T"):
+        values = cells.log_expr[cells.labels == name].toarray()
+        # A total near 1000 for every cell: ten per count on the CP10k scale.
+        assert np.expm1(values).mean(axis=0) / 10 == pytest.approx(expected.loc[name], rel=0.1)
+        assert (values == 0).mean(axis=0) == pytest.approx(np.exp(-expected.loc[name]), abs=0.03)
+
+
+def test_poisson_cells_are_normalised_over_all_genes(counts: sparse.csr_matrix) -> None:
+    null = PoissonNull.fit(counts, np.asarray(counts.sum(axis=1)).ravel(), LABELS)
+    assert null.rest == pytest.approx(0, abs=1e-9)
+    values = null.sample(50, np.random.default_rng(2)).log_expr.toarray()
+    assert np.expm1(values).sum(axis=1) == pytest.approx(1e4, rel=1e-4)
+
+
+def test_genes_of_the_null_do_not_go_together() -> None:
+    common = np.random.default_rng(3).gamma(2.0, 2.0, size=(500, 1))
+    counts = sparse.csr_matrix(np.random.default_rng(4).poisson(common * [2.0, 3.0]))
+    null = PoissonNull.fit(counts, np.full(500, 2000.0), np.repeat("B", 500))
+    values = null.sample(5000, np.random.default_rng(5)).log_expr.toarray()
+    assert np.corrcoef(counts.toarray().T)[0, 1] > 0.5
+    assert abs(np.corrcoef(values.T)[0, 1]) < 0.05
+
+
+def test_normal_cells_have_the_moments_of_their_type() -> None:
+    rng = np.random.default_rng(6)
+    log_expr = rng.normal(np.where((LABELS == "B")[:, None], [4.0, 6.0], [8.0, 5.0]), [0.5, 1.0])
+    null = NormalNull.fit(sparse.csr_matrix(log_expr), LABELS)
+    groups = pd.DataFrame(log_expr).groupby(LABELS)
+    assert null.means == pytest.approx(groups.mean().to_numpy())
+    assert null.deviations == pytest.approx(groups.std(ddof=0).to_numpy())
+    cells = null.sample(5000, rng)
+    values = pd.DataFrame(cells.log_expr.toarray()).groupby(cells.labels)
+    assert values.mean().to_numpy() == pytest.approx(null.means, abs=0.1)
+    assert values.std().to_numpy() == pytest.approx(null.deviations, abs=0.05)
+
+
+def test_normal_cells_are_never_negative() -> None:
+    null = NormalNull.fit(sparse.csr_matrix(np.abs(np.random.default_rng(7).normal(0, 1, (50, 3)))), LABELS[:50])
+    assert null.sample(200, np.random.default_rng(8)).log_expr.min() == 0
+
+
+def test_copies_are_cells_with_their_labels(counts: sparse.csr_matrix) -> None:
+    source = Cells(sparse.csr_matrix(np.arange(4.0)[:, None]), np.array(list("abcd")))
+    drawn = copies(source, 30, np.random.default_rng(9))
+    assert len(drawn) == 30
+    assert (np.array(list("abcd"))[drawn.log_expr.toarray().ravel().astype(int)] == drawn.labels).all()
+    assert len(set(drawn.labels)) == 4
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_same_generator_state_same_cells(counts: sparse.csr_matrix, seed: int) -> None:
+    null = PoissonNull.fit(counts, np.full(len(LABELS), 100.0), LABELS)
+    first, second = (null.sample(10, np.random.default_rng(seed)) for _ in range(2))
+    assert (first.log_expr != second.log_expr).nnz == 0
+    assert (first.labels == second.labels).all()
