@@ -104,10 +104,14 @@ def test_a_record_of_another_kind_is_replaced(adata, tmp_path):
     stored = adata.copy()
     stored.uns["scgarage"] = {"value_kind": "log-normalised", "model": "gan"}
     stored.write_h5ad(tmp_path / "cells.h5ad")
-    assert read(tmp_path / "cells.h5ad").uns["scgarage"] == {"value_kind": "counts", "model": "gan"}
+    assert read(tmp_path / "cells.h5ad").uns["scgarage"] == {
+        "dataset": "cells.h5ad",
+        "value_kind": "counts",
+        "model": "gan",
+    }
     stored.uns["scgarage"] = "text"
     stored.write_h5ad(tmp_path / "cells.h5ad")
-    assert read(tmp_path / "cells.h5ad").uns["scgarage"] == {"value_kind": "counts"}
+    assert read(tmp_path / "cells.h5ad").uns["scgarage"] == {"dataset": "cells.h5ad", "value_kind": "counts"}
 
 
 def test_scaled_values_are_read_with_a_warning_that_names_raw(adata, tmp_path):

@@ -84,8 +84,8 @@ def normalise(arguments: Sequence[str]) -> list[str]:
 
 def option_groups(function: Callable[..., None]) -> dict[str, type[Any]]:
     """Return the parameters of a command that are dataclasses: their fields are options of their own."""
-    kinds: dict[str, Any] = {name: p.annotation for name, p in inspect.signature(function).parameters.items()}
-    return {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
+    kinds = {name: parameter.annotation for name, parameter in inspect.signature(function).parameters.items()}
+    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and is_dataclass(kind)}
 
 
 def settings_of(function: Callable[..., None], options: Mapping[str, Any]) -> dict[str, Any]:

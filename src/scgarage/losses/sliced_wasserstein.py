@@ -48,5 +48,5 @@ def sliced_wasserstein(
     widths = torch.diff(steps, prepend=steps.new_zeros(1))
     middle = steps - widths / 2
     ix, iy = ((middle * n).long().clamp(max=n - 1) for n in (len(px), len(py)))
-    distance = (widths.to(x.dtype)[:, None] * (px[ix] - py[iy]).abs()).sum(dim=0).mean()
-    return distance
+    areas: Tensor = widths.to(x.dtype)[:, None] * (px[ix] - py[iy]).abs()
+    return areas.sum(dim=0).mean()

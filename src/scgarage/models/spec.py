@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import pandas as pd
 
 from scgarage.errors import InputError
 
 __all__ = ["SampleSpec", "parse_spec"]
+
+_Bool: type[Any] = bool  # an Integral to Python, not to users
 
 SampleSpec = int | Mapping[str, int] | pd.Series
 """A number of cells, or a number of cells for each type."""
@@ -47,5 +49,5 @@ def _whole(number: object, what: str, *, smallest: int) -> int:
 
 
 def _is_whole(number: object) -> TypeGuard[Integral]:
-    """Say whether something is a whole number; True and False are whole numbers to Python, not to users."""
-    return isinstance(number, Integral) and type(number) is not bool
+    """Say whether something is a whole number."""
+    return isinstance(number, Integral) and not isinstance(number, _Bool)

@@ -6,7 +6,7 @@ from scgarage.preprocess.pca import Components
 from scgarage.preprocess.recover import recover_counts
 from scgarage.preprocess.resplit import split_again
 from scgarage.preprocess.scale import MaxScaler
-from scgarage.preprocess.split import Split, split, split_by_column
+from scgarage.preprocess.splits import Split, split, split_by_column
 from scgarage.preprocess.validate import (
     expression_matrix,
     match_genes,

@@ -6,7 +6,7 @@ from typing import Any
 import anndata as ad
 
 from scgarage.errors import InputError
-from scgarage.preprocess.split import Split, split
+from scgarage.preprocess.splits import Split, split, split_by_column
 
 __all__ = ["split_again"]
 
@@ -35,18 +35,13 @@ def split_again(adata: ad.AnnData, record: Mapping[str, Any]) -> Split:
     >>> list(again.test.obs_names) == list(first.test.obs_names)
     True
     """
-    missing = [key for key in ("labels_key", "fractions", "random_state", "fingerprint") if key not in record]
+    drawn = "part_key" not in record
+    needed = ("labels_key", "fractions", "random_state", "fingerprint") if drawn else ("fingerprint",)
+    missing = [key for key in needed if key not in record]
     if missing:
         msg = f"the record of the split has no {', '.join(missing)}; give the train and test cells instead"
         raise InputError(msg)
-    again = split(
-        adata,
-        labels_key=str(record["labels_key"]),
-        batch_key=_optional(record, "batch_key"),
-        donor_key=_optional(record, "donor_key"),
-        fractions=[float(share) for share in record["fractions"]],
-        random_state=int(record["random_state"]),
-    )
+    again = _draw(adata, record) if drawn else _read(adata, record)
     if again.fingerprint != str(record["fingerprint"]):
         msg = (
             "these are not the cells (or not the labels, or not the order) that the model's split was made from, "
@@ -55,6 +50,21 @@ def split_again(adata: ad.AnnData, record: Mapping[str, Any]) -> Split:
         )
         raise InputError(msg)
     return again
+
+
+def _draw(adata: ad.AnnData, record: Mapping[str, Any]) -> Split:
+    return split(
+        adata,
+        labels_key=str(record["labels_key"]),
+        batch_key=_optional(record, "batch_key"),
+        donor_key=_optional(record, "donor_key"),
+        fractions=[float(share) for share in record["fractions"]],
+        random_state=int(record["random_state"]),
+    )
+
+
+def _read(adata: ad.AnnData, record: Mapping[str, Any]) -> Split:
+    return split_by_column(adata, str(record["part_key"]), labels_key=_optional(record, "labels_key"))
 
 
 def _optional(record: Mapping[str, Any], key: str) -> str | None:

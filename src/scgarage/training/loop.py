@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from scgarage.errors import InputError, TrainingError
+from scgarage.errors import InputError, OutputExistsError, TrainingError
 from scgarage.training import checkpoint as ckpt
 from scgarage.training.averaging import BestWeights, MovingAverage
 from scgarage.training.batches import Batch, Batches
@@ -81,7 +81,7 @@ def train(
         The network whose exponential moving average is taken when ``settings.ema_decay`` is set: the
         ``module`` of a phase or a part of one. Validation and the end result use the average.
     checkpoint
-        Folder for the running state; one that is there already is replaced unless ``resume`` is set.
+        Folder for the running state.
     resume
         Go on from ``checkpoint``. With the same settings the result has the same bytes as that of an
         unbroken run.
@@ -90,6 +90,8 @@ def train(
     ------
     TrainingError
         When a loss is not finite; the networks keep the weights from before that step.
+    OutputExistsError
+        When ``checkpoint`` holds the state of another run and ``resume`` is not set.
     InputError
         When ``resume`` is set without a usable checkpoint of the same training, or two phases have one name.
     """
@@ -100,7 +102,11 @@ def train(
     if resume and checkpoint is None:
         msg = "resume=True needs checkpoint=, the folder of the run to go on with"
         raise InputError(msg)
-    run = _Run(phases, batches, settings, None if checkpoint is None else Path(checkpoint))
+    path = None if checkpoint is None else Path(checkpoint)
+    if path is not None and not resume and (path / ckpt.STATE).exists():
+        msg = f"{path} holds the state of a run; go on with it by resume=True, or delete the folder to start anew"
+        raise OutputExistsError(msg)
+    run = _Run(phases, batches, settings, path)
     run.validate = validate
     if averaged is not None and settings.ema_decay is not None:
         run.average = MovingAverage(averaged, settings.ema_decay)

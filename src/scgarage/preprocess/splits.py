@@ -29,6 +29,8 @@ class Split:
         Copies of the cells of each part.
     labels_key, batch_key, donor_key
         Columns of ``obs`` that the split knows about, or ``None``.
+    part_key
+        Column of ``obs`` that the parts were read from, or ``None`` when they were drawn.
     fractions
         Shares of train, validation and test cells that were asked for.
     random_state
@@ -44,6 +46,7 @@ class Split:
     labels_key: str | None = None
     batch_key: str | None = None
     donor_key: str | None = None
+    part_key: str | None = None
     fractions: tuple[float, float, float] = (0.5, 0.1, 0.4)
     random_state: int = 0
     fingerprint: str = ""
@@ -58,8 +61,8 @@ class Split:
             "n_validation": self.validation.n_obs,
             "n_test": self.test.n_obs,
         }
-        keys = {"labels_key": self.labels_key, "batch_key": self.batch_key, "donor_key": self.donor_key}
-        return record | {name: key for name, key in keys.items() if key is not None}
+        keys = ("labels_key", "batch_key", "donor_key", "part_key")
+        return record | {name: getattr(self, name) for name in keys if getattr(self, name) is not None}
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{part}={getattr(self, part).n_obs}" for part in PARTS)
@@ -177,7 +180,7 @@ def split_by_column(adata: ad.AnnData, column: str, *, labels_key: str | None = 
         raise InputError(msg)
     shares = tuple(float((part == name).mean()) for name in PARTS)
     fingerprint = _fingerprint(adata, labels_key, part)
-    return _take(adata, part, labels_key=labels_key, fractions=shares, fingerprint=fingerprint)
+    return _take(adata, part, labels_key=labels_key, part_key=column, fractions=shares, fingerprint=fingerprint)
 
 
 def _take(adata: ad.AnnData, part: NDArray[np.str_], **settings: Any) -> Split:
