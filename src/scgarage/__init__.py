@@ -4,7 +4,7 @@
 >>> adata = sg.datasets.pbmc68k()
 >>> split = sg.pp.split(adata, labels_key="cell_type")
 >>> split.train.shape
-(350, 765)
+(351, 765)
 """
 
 from importlib import import_module
