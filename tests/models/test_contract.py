@@ -255,3 +255,21 @@ def test_damaged_and_foreign_folders(fitted, tmp_path):
         (folder / "model.json").write_text("{nonsense")
     with pytest.raises(InputError, match="damaged"):
         load(tmp_path / "other")
+
+
+def test_cells_that_went_through_a_file_can_be_fitted_and_saved(fitted, cells, tmp_path):
+    """What h5ad gives back (arrays for lists) must not break the model's description."""
+    sg.pp.split(cells, labels_key="cell_type").train.write_h5ad(tmp_path / "train.h5ad")
+    model = fresh(fitted).fit(sg.read(tmp_path / "train.h5ad"), labels_key="cell_type", options=QUIET)
+    back = load(model.save(tmp_path / "model"))
+    assert back.about["dataset"] == "simulated cells"
+    record = back.sample(3).uns["scgarage"]["split"]
+    assert sg.pp.split_again(cells, record).train.n_obs == model.about["split"]["n_train"]
+
+
+def test_description_without_an_entry_is_damaged(fitted, tmp_path):
+    path = fitted.save(tmp_path / "model")
+    text = (path / "model.json").read_text()
+    (path / "model.json").write_text(text.replace('"sizes"', '"sizez"'))
+    with pytest.raises(InputError, match="damaged"):
+        load(path)

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from scgarage.errors import InputError
-from scgarage.models.base import FitOptions, GenerativeModel
+from scgarage.models.base import GenerativeModel
 from scgarage.models.garage_faithful import GarageFaithful, GarageFaithfulConfig
+from scgarage.models.options import FitOptions
 from scgarage.models.persistence import read_model
 
 MODELS: dict[str, type[GenerativeModel]] = {"garage-faithful": GarageFaithful}

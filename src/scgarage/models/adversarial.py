@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam, Optimizer, RMSprop
 
 from scgarage.losses import Objective, sliced_wasserstein
-from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData
 from scgarage.models.gene_space import UnconditionalModel
+from scgarage.models.options import FitOptions
 from scgarage.nn import HybridInput, SigmoidScaledHead
 from scgarage.preprocess import MaxScaler
 from scgarage.training import Batch, Batches, Losses, Phase, TrainResult, train
@@ -101,6 +101,8 @@ class AdversarialModel(UnconditionalModel):
 
     def optimizer(self, module: nn.Module, learning_rate: float) -> Optimizer:
         """Return the optimiser of a network."""
+        if self.config.optimizer == "rmsprop":
+            return RMSprop(module.parameters(), lr=learning_rate)
         return Adam(module.parameters(), lr=learning_rate, betas=self.config.adam_betas, fused=True)
 
     def phases(self) -> list[Phase]:

@@ -1,11 +1,8 @@
 """What every generative model offers: fit, sample, save, load, history."""
 
-import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,56 +12,19 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from torch import nn
+from torch import Tensor, nn
 
 from scgarage.errors import InputError
 from scgarage.models import persistence
-from scgarage.models.data import TrainingData, hold_out, prepare, prepare_validation, type_counts
-from scgarage.models.provenance import annotate, history_columns
+from scgarage.models.config import config_from_values, config_values, make_config
+from scgarage.models.data import TrainingData, hold_out, prepare, prepare_validation
+from scgarage.models.drawn import Drawn
+from scgarage.models.options import FitOptions
+from scgarage.models.provenance import annotate, describe
 from scgarage.models.spec import SampleSpec, parse_spec
 from scgarage.training import Phase, TrainResult, TrainSettings, seeded
 
-__all__ = ["Drawn", "FitOptions", "GenerativeModel"]
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """How a fit runs on a machine; nothing here changes what is learned.
-
-    Attributes
-    ----------
-    checkpoint, resume
-        Folder of the running state, and whether to go on from it.
-    progress
-        Progress bar on, off, or on a terminal only (``None``).
-    accelerator, devices
-        Passed to Lightning Fabric.
-    """
-
-    checkpoint: Path | None = None
-    resume: bool = False
-    progress: bool | None = None
-    accelerator: str = "auto"
-    devices: int = 1
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Cells drawn from a model.
-
-    Attributes
-    ----------
-    values
-        Counts or log-normalised values of all genes, CSR ``(n_cells, n_all_genes)``.
-    labels
-        Type of each cell, shape ``(n_cells,)``, strings.
-    probability
-        Probability of the label where a classifier gave it, else ``None``.
-    """
-
-    values: sparse.csr_matrix
-    labels: NDArray[np.str_]
-    probability: NDArray[np.float64] | None = None
+__all__ = ["GenerativeModel"]
 
 
 class GenerativeModel(ABC):
@@ -91,12 +51,7 @@ class GenerativeModel(ABC):
     parts_types: ClassVar[Mapping[str, type[Any]]] = {}
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
-        known = [field.name for field in fields(self.Config)]
-        unknown = sorted(set(settings) - set(known))
-        if unknown:
-            msg = f"{self.name} has no setting {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
-            raise InputError(msg)
-        self.config = replace(config or self.Config(), **settings)
+        self.config = make_config(self.Config, config, settings, name=self.name)
         self.networks = nn.ModuleDict()
         self.parts: dict[str, Any] = {}
         self.sizes: dict[str, int] = {}
@@ -197,12 +152,14 @@ class GenerativeModel(ABC):
         with seeded(self.config.random_state):
             self.build(data, options)
             result = self.learn(data, held_out, options)
-        self._describe(
-            data,
-            result,
-            time.perf_counter() - start,
-            n_validation=0 if held_out is None else held_out.shape[0],
-        )
+        if result is not None:
+            self.history = pd.concat([self.history, result.history], ignore_index=True)
+        self._modelled_mask = data.modelled
+        self.about = {"model": self.name, "parameters": config_values(self.config)} | describe(data, self.history)
+        self.about |= self._training_summary(result) | {
+            "n_validation": 0 if held_out is None else int(held_out.shape[0]),
+            "fit_seconds": round(time.perf_counter() - start, 2),
+        }
         return self
 
     def sample(self, spec: SampleSpec, *, random_state: int = 0) -> ad.AnnData:
@@ -270,19 +227,26 @@ class GenerativeModel(ABC):
             msg = f"{path} holds the model {about['model']!r}, not {cls.name!r}; use scgarage.load(path)"
             raise InputError(msg)
         model = cls(config_from_values(cls.Config, about["parameters"]))
-        model.sizes = about.pop("sizes")
-        model.about = about
-        model._modelled_mask = arrays["modelled"]
-        model.parts = {
+        try:
+            model._restore(about, arrays, tensors)
+        except (KeyError, RuntimeError) as error:
+            msg = f"the model folder {path} is damaged or incomplete ({error}); fit and save the model again"
+            raise InputError(msg) from error
+        return model
+
+    def _restore(self, about: dict[str, Any], arrays: dict[str, NDArray[Any]], tensors: dict[str, Tensor]) -> None:
+        self.sizes = about.pop("sizes")
+        self.about = about
+        self._modelled_mask = arrays["modelled"]
+        self.parts = {
             name: persistence.unpack(kind, arrays, name)
-            for name, kind in model.parts_for(about["value_kind"]).items()
+            for name, kind in self.parts_for(about["value_kind"]).items()
             if any(key.startswith(f"{name}/") for key in arrays)
         }
-        model.history = pd.DataFrame(about["history"])
-        model.networks = model.skeleton()
-        model.networks.load_state_dict(tensors)
-        model.networks.eval()
-        return model
+        self.history = pd.DataFrame(about["history"])
+        self.networks = self.skeleton()
+        self.networks.load_state_dict(tensors)
+        self.networks.eval()
 
     def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:  # noqa: ARG002  (subclasses use it)
         """Return the classes of the fitted parts by name."""
@@ -312,31 +276,8 @@ class GenerativeModel(ABC):
     def _modelled(self) -> NDArray[np.bool_]:
         return self._modelled_mask
 
-    def _describe(self, data: TrainingData, result: TrainResult | None, seconds: float, *, n_validation: int) -> None:
-        self._modelled_mask = data.modelled
-        if result is not None:
-            self.history = pd.concat([self.history, result.history], ignore_index=True)
-        texts = data.var.select_dtypes(["object", "category"]).astype(str)
-        self.about = {
-            "model": self.name,
-            "version": version("scgarage"),
-            "parameters": json.loads(json.dumps(asdict(self.config))),
-            "labels_key": data.labels_key,
-            "value_kind": data.value_kind,
-            "types": list(data.types),
-            "type_counts": type_counts(data),
-            "n_train": data.n_cells,
-            "n_validation": n_validation,
-            "n_genes_modelled": int(data.modelled.sum()),
-            "var_names": data.var.index.astype(str).tolist(),
-            "var": {str(name): column.tolist() for name, column in texts.items()},
-            "split": data.split if isinstance(data.split, dict) else {},
-            "history": history_columns(self.history),
-            "fit_seconds": round(seconds, 2),
-            "versions": {name: version(name) for name in ("torch", "anndata", "scanpy", "numpy", "scikit-learn")},
-        } | self._training_summary(result)
-
     def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
+        """Return what the description says about the training; subclasses add to it."""
         if result is None:
             return {}
         return {
@@ -344,15 +285,3 @@ class GenerativeModel(ABC):
             "best_step": result.best_step,
             "stopped_early": result.stopped_early,
         }
-
-
-def config_from_values(kind: type[Any], values: Mapping[str, Any]) -> Any:
-    """Rebuild a config from JSON, where tuples have become lists."""
-    known = {field.name for field in fields(kind)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        msg = f"the model file has settings this version does not know: {', '.join(unknown)}"
-        raise InputError(msg)
-    return kind(
-        **{name: tuple(v) if isinstance(v, Sequence) and not isinstance(v, str) else v for name, v in values.items()}
-    )

@@ -50,6 +50,8 @@ class TrainingData:
         Annotation of all genes.
     split
         Record of the split that the cells came from, if any.
+    dataset
+        Name of the data set, if it has one.
     """
 
     values: sparse.csr_matrix
@@ -62,6 +64,7 @@ class TrainingData:
     labels_key: str
     var: pd.DataFrame
     split: dict[str, Any] = field(default_factory=dict)
+    dataset: str | None = None
 
     @property
     def n_cells(self) -> int:
@@ -87,6 +90,7 @@ def prepare(adata: ad.AnnData, *, labels_key: str, layer: str | None, n_top_gene
     values = sparse.csr_matrix(expression_matrix(adata, layer))
     log_expr = _log_expr(values, value_kind)
     modelled = select_hvg(log_expr, n_top_genes)
+    about = adata.uns.get(UNS_KEY, {})
     categories = adata.obs[labels_key].astype(str).astype("category")
     return TrainingData(
         values=values,
@@ -98,7 +102,8 @@ def prepare(adata: ad.AnnData, *, labels_key: str, layer: str | None, n_top_gene
         value_kind=value_kind,
         labels_key=labels_key,
         var=adata.var.copy(),
-        split=dict(adata.uns.get(UNS_KEY, {}).get("split", {})),
+        split=dict(about.get("split", {})),
+        dataset=str(about["dataset"]) if "dataset" in about else None,
     )
 
 

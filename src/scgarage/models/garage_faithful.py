@@ -14,8 +14,8 @@ from torch import nn
 from scgarage.errors import InputError
 from scgarage.losses import BinaryCrossEntropy, Objective
 from scgarage.models.adversarial import AdversarialModel, Generator
-from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData
+from scgarage.models.options import FitOptions
 from scgarage.nn import HybridInput, SigmoidScaledHead, mlp
 from scgarage.preprocess import Components
 from scgarage.seeds import SELECTORS, GATSettings, Seeds, SeedSelector
@@ -69,9 +69,11 @@ class GarageFaithfulConfig:
     n_critic_steps, n_generator_steps
         Steps per iteration (documents: 5 and 2).
     generator_learning_rate, critic_learning_rate
-        Adam's learning rates (code: 2e-4 and 4e-4).
+        Learning rates (code: 2e-4 and 4e-4).
+    optimizer
+        ``"adam"`` (documents) or ``"rmsprop"`` (code).
     adam_betas
-        Adam's betas (ours, after DCGAN; the documents name Adam only, the code uses RMSprop).
+        Adam's betas (ours, after DCGAN; the documents do not give them).
     real_label, fake_label, generator_label
         Smoothed targets (documents: 0.9 and 0.1; code: 1.0 for the generator).
     clip_norm
@@ -112,6 +114,7 @@ class GarageFaithfulConfig:
     n_generator_steps: int = 2
     generator_learning_rate: float = 2e-4
     critic_learning_rate: float = 4e-4
+    optimizer: Literal["adam", "rmsprop"] = "adam"
     adam_betas: tuple[float, float] = (0.5, 0.999)
     real_label: float = 0.9
     fake_label: float = 0.1
@@ -128,6 +131,9 @@ class GarageFaithfulConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.leakage <= 1:
             msg = f"leakage is a share of cells and must lie in [0, 1]; found {self.leakage}"
+            raise InputError(msg)
+        if self.optimizer not in ("adam", "rmsprop"):
+            msg = f"optimizer must be 'adam' or 'rmsprop'; found {self.optimizer!r}"
             raise InputError(msg)
         if self.selector not in SELECTORS:
             msg = f"selector must be one of {', '.join(map(repr, SELECTORS))}; found {self.selector!r}"

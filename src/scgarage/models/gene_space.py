@@ -11,10 +11,12 @@ from scipy import sparse
 
 from scgarage.errors import SamplingError
 from scgarage.models.background import HurdleBackground, PoissonBackground
-from scgarage.models.base import Drawn, FitOptions, GenerativeModel
+from scgarage.models.base import GenerativeModel
 from scgarage.models.data import TrainingData
+from scgarage.models.drawn import Drawn
 from scgarage.models.labelling import LabelClassifier
 from scgarage.models.library_size import LibrarySizes
+from scgarage.models.options import FitOptions
 from scgarage.preprocess import counts_from_log_expr
 from scgarage.schema import UNSURE
 

@@ -1,26 +1,26 @@
 """What synthetic cells say about where they come from."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scgarage.models.data import TrainingData, type_counts
+from scgarage.models.drawn import Drawn
 from scgarage.schema import COUNTS_LAYER, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, probability_key
 
-if TYPE_CHECKING:
-    from scgarage.models.base import Drawn
-
-__all__ = ["annotate", "history_columns"]
+__all__ = ["annotate", "describe"]
 
 NOT_IN_CELLS = ("var_names", "var", "types", "format")
 """Parts of a model's description that the synthetic cells carry in another form already."""
 
 
 def annotate(
-    cells: ad.AnnData, drawn: "Drawn", about: Mapping[str, Any], types: Sequence[str], *, random_state: int
+    cells: ad.AnnData, drawn: Drawn, about: Mapping[str, Any], types: Sequence[str], *, random_state: int
 ) -> ad.AnnData:
     """Write labels, source and provenance into synthetic cells; every value survives writing to h5ad."""
     key = about["labels_key"]
@@ -38,7 +38,34 @@ def annotate(
     return cells
 
 
-def history_columns(history: pd.DataFrame) -> dict[str, list[float | None]]:
+def describe(data: TrainingData, history: pd.DataFrame) -> dict[str, Any]:
+    """Return what a fitted model says about its training cells and training, JSON-able."""
+    texts = data.var.select_dtypes(["object", "category"]).astype(str)
+    return {
+        "version": version("scgarage"),
+        "dataset": data.dataset,
+        "labels_key": data.labels_key,
+        "value_kind": data.value_kind,
+        "types": list(data.types),
+        "type_counts": type_counts(data),
+        "n_train": data.n_cells,
+        "n_genes_modelled": int(data.modelled.sum()),
+        "var_names": data.var.index.astype(str).tolist(),
+        "var": {str(name): column.tolist() for name, column in texts.items()},
+        "split": _plain(data.split),
+        "history": _history_columns(history),
+        "versions": {name: version(name) for name in ("torch", "anndata", "scanpy", "numpy", "scikit-learn")},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn what h5ad files give back (arrays, NumPy scalars) into plain values."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _history_columns(history: pd.DataFrame) -> dict[str, list[float | None]]:
     """Return a history as JSON-able columns; what was not measured is ``None``."""
     return {
         str(name): [None if pd.isna(value) else float(value) for value in column] for name, column in history.items()
