@@ -26,3 +26,21 @@ def test_generator_gradient_does_not_vanish_for_rejected_cells():
     logits = torch.full((1, 1), -20.0, requires_grad=True)
     BinaryCrossEntropy().generator_loss(logits).backward()
     assert logits.grad.item() == pytest.approx(-1.0, abs=1e-6)
+
+
+def test_smoothed_best_critic_is_the_mixture_of_the_labels():
+    # Two points with densities p and q; the best logit is found by descent and compared with the closed form.
+    p, q = torch.tensor([0.8, 0.2], dtype=torch.float64), torch.tensor([0.3, 0.7], dtype=torch.float64)
+    logits = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    objective = BinaryCrossEntropy(real_label=0.9, fake_label=0.1)
+    optimizer = torch.optim.LBFGS([logits], max_iter=100)
+
+    def closure():
+        optimizer.zero_grad()
+        real, fake = (torch.repeat_interleave(logits, (10 * shares).round().long()) for shares in (p, q))
+        loss = objective.critic_loss(real, fake)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    torch.testing.assert_close(torch.sigmoid(logits.detach()), (0.9 * p + 0.1 * q) / (p + q), atol=1e-4, rtol=0)

@@ -1,10 +1,78 @@
-"""Adversarial objectives, and distances that training uses."""
+"""Adversarial objectives, penalties of the critic, and distances that training uses."""
 
+from collections.abc import Callable
+from functools import partial
+
+from scgarage.losses.began import BEGAN, reconstruction_error
 from scgarage.losses.binary_cross_entropy import BinaryCrossEntropy
+from scgarage.losses.f_divergences import F_DIVERGENCES, FDivergence
+from scgarage.losses.f_gan import FGAN
+from scgarage.losses.fisher import Fisher
+from scgarage.losses.hinge import Hinge
+from scgarage.losses.least_squares import LeastSquares
+from scgarage.losses.minimax import Minimax
+from scgarage.losses.mmd import MMD, median_distance, mmd
 from scgarage.losses.objective import Objective
+from scgarage.losses.penalties import (
+    PENALTIES,
+    R1,
+    R2,
+    Consistency,
+    GradientPenalty,
+    Penalty,
+    SpectralNorm,
+    WeightClipping,
+)
+from scgarage.losses.relativistic import Relativistic
 from scgarage.losses.sliced_wasserstein import sliced_wasserstein
+from scgarage.losses.wasserstein import Wasserstein
 
-OBJECTIVES: dict[str, type[Objective]] = {"bce": BinaryCrossEntropy}
-"""Objectives by name."""
+OBJECTIVES: dict[str, Callable[..., Objective]] = {
+    "bce": BinaryCrossEntropy,
+    "minimax": Minimax,
+    "non-saturating": BinaryCrossEntropy,
+    "wasserstein": Wasserstein,
+    "hinge": Hinge,
+    "least-squares": LeastSquares,
+    "relativistic": Relativistic,
+    "began": BEGAN,
+    "fisher": Fisher,
+    "mmd": MMD,
+    "f-kl": partial(FGAN, "kl"),
+    "f-reverse-kl": partial(FGAN, "reverse-kl"),
+    "f-jensen-shannon": partial(FGAN, "jensen-shannon"),
+    "f-gan": partial(FGAN, "gan"),
+    "f-pearson": partial(FGAN, "pearson"),
+    "f-squared-hellinger": partial(FGAN, "squared-hellinger"),
+    "f-total-variation": partial(FGAN, "total-variation"),
+}
+"""What makes each objective, by name; ``"bce"`` and ``"non-saturating"`` are the same."""
 
-__all__ = ["OBJECTIVES", "BinaryCrossEntropy", "Objective", "sliced_wasserstein"]
+__all__ = [
+    "BEGAN",
+    "FGAN",
+    "F_DIVERGENCES",
+    "MMD",
+    "OBJECTIVES",
+    "PENALTIES",
+    "R1",
+    "R2",
+    "BinaryCrossEntropy",
+    "Consistency",
+    "FDivergence",
+    "Fisher",
+    "GradientPenalty",
+    "Hinge",
+    "LeastSquares",
+    "Minimax",
+    "Objective",
+    "Penalty",
+    "Relativistic",
+    "SpectralNorm",
+    "Wasserstein",
+    "WeightClipping",
+    "median_distance",
+    "mmd",
+    "reconstruction_error",
+    "sliced_wasserstein",
+]

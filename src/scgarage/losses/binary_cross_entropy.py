@@ -1,6 +1,7 @@
 """The original adversarial objective with label smoothing, non-saturating for the generator."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,17 +31,24 @@ class BinaryCrossEntropy:
     References
     ----------
     Goodfellow et al., NeurIPS 2014, arXiv:1406.2661. Smoothing: Salimans et al., NeurIPS 2016, arXiv:1606.03498.
+
+    Notes
+    -----
+    With smoothed labels the best critic is :math:`D^*(x) = (r\,p(x) + f\,q(x)) / (p(x) + q(x))` for densities :math:`p`
+    of real and :math:`q` of generated cells. With :math:`f > 0` generated cells far from real ones keep
+    :math:`D^* = f` and a gradient from them; smoothing of the real side only (:math:`f = 0`) avoids rewarding them.
     """
 
     real_label: float = 1.0
     fake_label: float = 0.0
     generator_label: float = 1.0
+    needs_real_scores: ClassVar[bool] = False
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the critic's loss from logits of real and generated cells, shape ``(n_cells, 1)`` each."""
         return _against(real, self.real_label) + _against(fake, self.fake_label)
 
-    def generator_loss(self, fake: Tensor) -> Tensor:
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:  # noqa: ARG002  (one interface)
         """Return the generator's loss from the critic's logits of generated cells."""
         return _against(fake, self.generator_label)
 
