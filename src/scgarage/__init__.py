@@ -11,32 +11,61 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+# Light, and lazy it would be hidden by the module of the same name.
+from scgarage.guard import guard
+
 if TYPE_CHECKING:
-    from scgarage import datasets, errors, io, metrics, models, plotting, seeds, training
+    from scgarage import (
+        datasets,
+        errors,
+        imputers,
+        io,
+        metrics,
+        models,
+        plotting,
+        privacy,
+        recovery,
+        seeds,
+        structure,
+        training,
+        utility,
+    )
     from scgarage import plotting as pl
     from scgarage import preprocess as pp
     from scgarage.augmentation import augment
     from scgarage.evaluation import evaluate
+    from scgarage.imputers import impute
     from scgarage.io import read, write_h5ad
     from scgarage.models import load
+    from scgarage.privacy import audit
+    from scgarage.recovery import check_imputation
 
 __version__ = version("scgarage")
 
 # Imported on first use: torch and scanpy take seconds, and `scgarage --help` needs neither.
 _MODULES = {
-    "datasets": "datasets", "errors": "errors", "io": "io", "metrics": "metrics", "models": "models",
-    "pl": "plotting", "plotting": "plotting", "pp": "preprocess", "seeds": "seeds", "training": "training",
+    "datasets": "datasets", "errors": "errors", "imputers": "imputers", "io": "io", "metrics": "metrics",
+    "models": "models",
+    "pl": "plotting", "plotting": "plotting", "pp": "preprocess", "privacy": "privacy",
+    "recovery": "recovery", "seeds": "seeds",
+    "structure": "structure", "training": "training", "utility": "utility",
 }  # fmt: skip
 _FUNCTIONS = {
-    "augment": "augmentation", "evaluate": "evaluation", "load": "models", "read": "io", "write_h5ad": "io",
+    "audit": "privacy", "augment": "augmentation", "check_imputation": "recovery", "evaluate": "evaluation",
+    "impute": "imputers", "load": "models", "read": "io", "write_h5ad": "io",
 }  # fmt: skip
 
 __all__ = [
     "__version__",
+    "audit",
     "augment",
+    "check_imputation",
     "datasets",
     "errors",
     "evaluate",
+    "guard",
+    "impute",
+    "imputers",
     "io",
     "load",
     "metrics",
@@ -44,9 +73,13 @@ __all__ = [
     "pl",
     "plotting",
     "pp",
+    "privacy",
     "read",
+    "recovery",
     "seeds",
+    "structure",
     "training",
+    "utility",
     "write_h5ad",
 ]
 

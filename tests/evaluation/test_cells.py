@@ -21,3 +21,9 @@ def test_drawn_cells_are_different_ones(cells: Cells, asked: int, expected: int)
     drawn = cells.draw(asked, np.random.default_rng(0))
     assert len(drawn) == len(set(drawn.labels.tolist())) == expected
     assert (np.array(list("_abcde"))[drawn.log_expr.toarray().ravel().astype(int)] == drawn.labels).all()
+
+
+def test_totals_go_with_their_cells_and_may_be_unknown(cells: Cells) -> None:
+    assert cells.take(np.array([1])).totals is None
+    known = Cells(cells.log_expr, cells.labels, np.arange(5.0))
+    assert known.take(np.array([3, 0])).totals.tolist() == [3.0, 0.0]

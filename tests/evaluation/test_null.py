@@ -4,7 +4,7 @@ import pytest
 from scipy import sparse
 
 from scgarage.evaluation.cells import Cells
-from scgarage.evaluation.null import NormalNull, PoissonNull, copies
+from scgarage.evaluation.null import NormalNull, PoissonNull, copies, shuffled
 
 LABELS = np.repeat(["B", "T"], [300, 100])
 
@@ -86,3 +86,23 @@ def test_same_generator_state_same_cells(counts: sparse.csr_matrix, seed: int) -
     first, second = (null.sample(10, np.random.default_rng(seed)) for _ in range(2))
     assert (first.log_expr != second.log_expr).nnz == 0
     assert (first.labels == second.labels).all()
+
+
+def test_cells_of_given_types_keep_the_order_and_know_their_totals(counts: sparse.csr_matrix) -> None:
+    null = PoissonNull.fit(counts, np.full(len(LABELS), 500.0), LABELS)
+    asked = np.array(["T", "B", "T"] * 200)
+    cells = null.of_types(asked, np.random.default_rng(0))
+    assert (cells.labels == asked).all()
+    assert cells.totals.mean() == pytest.approx(500, rel=0.02)
+    scaled = np.expm1(cells.log_expr.toarray()) * cells.totals[:, None] / 1e4
+    assert scaled == pytest.approx(np.round(scaled), abs=1e-3)
+    expected = pd.DataFrame(counts.toarray()).groupby(LABELS).mean().loc["T"]
+    assert scaled[asked == "T"].mean(axis=0) == pytest.approx(expected.to_numpy(), rel=0.1)
+
+
+def test_shuffling_keeps_cells_and_proportions() -> None:
+    source = Cells(sparse.csr_matrix(np.arange(400.0)[:, None]), LABELS)
+    found = shuffled(source, np.random.default_rng(0))
+    assert (found.log_expr != source.log_expr).nnz == 0
+    assert sorted(found.labels) == sorted(LABELS)
+    assert (found.labels == LABELS).mean() == pytest.approx(0.75**2 + 0.25**2, abs=0.08)

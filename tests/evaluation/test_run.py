@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from scipy import sparse
 
 from scgarage.errors import InputError
 from scgarage.evaluation import Evaluation, evaluate
@@ -41,9 +42,10 @@ def test_cells_of_the_same_population_are_as_good_as_real(good: Evaluation) -> N
 
 def test_every_metric_has_its_rows(good: Evaluation) -> None:
     groups = good.table.groupby("metric", sort=False)["group"].agg(list)
-    assert list(groups.index) == list(METRICS)
-    for name, metric in METRICS.items():
-        assert groups[name] == (["all", "rare", "pDC"] if metric.groups == "rare" else ["all"])
+    judged_by_default = {name: metric for name, metric in METRICS.items() if metric.profile != "extra"}
+    assert list(groups.index) == list(judged_by_default)
+    for name, metric in judged_by_default.items():
+        assert groups[name] == (["all"] if metric.groups == "all" else ["all", "rare", "pDC"])
     assert good.settings["rare_types"] == ["pDC"]
     assert good.settings["n_compared"] == 200
 
@@ -141,12 +143,34 @@ def test_progress_bar_changes_nothing(fresh: AnnData, parts: Split) -> None:
     pd.testing.assert_frame_equal(shown, hidden)
 
 
+def test_quick_profile_is_cheap_and_does_less(fresh: AnnData, parts: Split) -> None:
+    result = evaluate(fresh, parts, profile="quick", n_top_genes=40, n_pcs=5)
+    assert set(result.table["metric"]) == {name for name, metric in METRICS.items() if metric.profile == "quick"}
+    assert (result.settings["n_repeats"], result.settings["max_cells"]) == (3, 500)
+    named = evaluate(fresh, parts, profile="quick", metrics=["wasserstein_2"], n_top_genes=40, n_pcs=5)
+    assert named.table["metric"].tolist() == ["wasserstein_2"]
+
+
+def test_library_sizes_are_not_judged_without_counts(fresh: AnnData, parts: Split) -> None:
+    def logged(cells: AnnData) -> AnnData:
+        counts = cells.to_df().to_numpy()
+        values = np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+        return AnnData(sparse.csr_matrix(values), obs=cells.obs, var=cells.var)
+
+    real = Split(*(logged(getattr(parts, name)) for name in ("train", "validation", "test")), labels_key="cell_type")
+    table = judged(logged(fresh), real, "library_size_error", "lfc_slope")
+    assert table.loc[("library_size_error", "all"), "note"].startswith("library sizes are not known")
+    assert np.isnan(table.loc[("library_size_error", "all"), "value"])
+    assert table.loc[("lfc_slope", "all"), "value"] > 0.5
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"n_repeats": 0}, "n_repeats is 0; expected at least 1"),
         ({"metrics": ["coverage", "fid"]}, r"metrics holds \['fid'\]; expected names among: c2st_forest"),
         ({"metrics": []}, "expected names among"),
+        ({"profile": "slow"}, "profile is 'slow'; expected one of: quick, full"),
         ({"max_cells": 3}, "max_cells has 3 cells"),
     ],
 )

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from scgarage.evaluation.table import COLUMNS, Record, score, summarise
+from scgarage.evaluation.records import Record
+from scgarage.evaluation.table import COLUMNS, score, summarise
 
 QUIET = {"value": 0.0, "floor": 0.0, "null": 0.0}
 
@@ -22,6 +23,8 @@ def numbers(value: float, floor: float, null: float) -> dict[str, float]:
         (numbers(0.75, 0.5, 1.0), "target 0.5", 0.5),
         (numbers(0.25, 0.5, 1.0), "target 0.5", 0.5),
         (numbers(0.48, 0.52, 0.97), "target 0.5", 0.0),
+        (numbers(0.4, 0.8, 0.0), "target 1", 0.5),
+        (numbers(1.6, 0.8, 0.0), "target 1", 0.5),
         # The null does no worse than real cells: there is no scale.
         (numbers(1.0, 2.0, 1.5), "lower", np.nan),
         (numbers(0.5, 0.5, 0.9), "higher", np.nan),
@@ -99,3 +102,9 @@ def test_notes_say_what_a_reader_must_know(metric, n_cells, inputs, fresh, note)
 def test_missing_score_is_explained() -> None:
     repeats = [[Record("recall", "all", 100, numbers(0.5, 0.5, 0.6))]]
     assert "no score" in summarise(repeats, some_inputs(), fresh=True).loc[0, "note"]
+
+
+def test_a_type_without_enough_cells_on_every_side_says_so() -> None:
+    nothing = numbers(np.nan, np.nan, np.nan)
+    note = summarise([[Record("lfc_slope", "pDC", 0, nothing)]], some_inputs(), fresh=True).loc[0, "note"]
+    assert note == "too few cells to say (held-out, training and synthetic cells: at least 5 of a type each)"

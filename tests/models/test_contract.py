@@ -15,6 +15,15 @@ from scgarage.models import MODELS, FitOptions, load
 from scgarage.schema import UNSURE
 
 FAST = {
+    "garage": {
+        "n_top_genes": 60,
+        "n_factors": 4,
+        "n_sweeps": 3,
+        "n_kept": 2,
+        "n_iterations": 6,
+        "validate_every": 2,
+        "hidden": (16,),
+    },
     "garage-faithful": {
         "n_iterations": 6,
         "gat_epochs": 3,
@@ -141,12 +150,22 @@ def test_failed_save_leaves_the_old_model(fitted, tmp_path, monkeypatch):
 def test_every_parameter_gets_a_gradient(fitted, cells):
     model = load_networks(fitted)
     for phase in model.phases():
-        batch = {"scaled": torch.rand(16, model.sizes["n_genes"])}
         phase.module.zero_grad()
+        for parameter in phase.module.parameters():  # a layer that starts at zero passes no gradient on
+            torch.nn.init.normal_(parameter, std=0.3)
+        batch = example_batch(model)
         phase.loss(phase.module, batch)["loss"].backward()
         for name, parameter in phase.module.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.abs().sum() > 0, name
+
+
+def example_batch(model):
+    if "n_dims" in model.sizes:
+        shape = (64, model.sizes["n_dims"])
+        types = torch.arange(64) % model.sizes["n_types"]
+        return {"start": torch.randn(shape), "real": torch.randn(shape), "type": types}
+    return {"scaled": torch.rand(16, model.sizes["n_genes"])}
 
 
 def load_networks(model):
@@ -231,8 +250,12 @@ def test_unfitted_model_and_unknown_settings_are_refused(fitted):
         fresh(fitted).sample(3)
     with pytest.raises(InputError, match="no setting 'colour'"):
         type(fitted)(colour="red")
-    with pytest.raises(InputError, match="pass labels_key="):
-        fresh(fitted).fit(sg.datasets.simulate(n_cells=60, n_genes=60))
+    if fitted.needs_labels:
+        with pytest.raises(InputError, match="pass labels_key="):
+            fresh(fitted).fit(sg.datasets.simulate(n_cells=60, n_genes=60))
+    if not fitted.knows_batches:
+        with pytest.raises(InputError, match="cannot condition on a batch"):
+            fresh(fitted).fit(sg.datasets.simulate(n_cells=60, n_genes=60), labels_key="cell_type", batch_key="x")
 
 
 def test_type_that_is_never_made_is_an_error_that_says_so(cells):

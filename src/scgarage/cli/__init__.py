@@ -1,14 +1,16 @@
-"""The command line: ``scgarage demo | fit | sample | augment | evaluate | report | models``."""
+"""The command line: ``scgarage demo | fit | sample | augment | evaluate | audit | impute | report | models``."""
 
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scgarage.cli.audit import run_audit
 from scgarage.cli.augment import run_augment
 from scgarage.cli.demo import run_demo
 from scgarage.cli.evaluate import run_evaluate
 from scgarage.cli.fit import run_fit
+from scgarage.cli.impute import run_impute
 from scgarage.cli.models import run_models
 from scgarage.cli.output import say
 from scgarage.cli.report import run_report
@@ -46,6 +48,18 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         ("synthetic",),
         "  scgarage evaluate synthetic.h5ad --real cells.h5ad --report report.html\n"
         "  scgarage evaluate theirs.h5ad --train train.h5ad --test test.h5ad --labels-key cell_type",
+    ),
+    "audit": (
+        run_audit,
+        ("synthetic",),
+        "  scgarage audit synthetic.h5ad --real cells.h5ad --out audit.json\n"
+        "  scgarage audit theirs.h5ad --train train.h5ad --test test.h5ad --labels-key cell_type",
+    ),
+    "impute": (
+        run_impute,
+        ("data",),
+        "  scgarage impute cells.h5ad --labels-key cell_type --out imputed.h5ad\n"
+        "  scgarage impute cells.h5ad --check --out imputed.h5ad",
     ),
     "report": (
         run_report,

@@ -1,4 +1,4 @@
-"""Cells as the judge sees them: log expression of the selected genes and a type each."""
+"""Cells as the judge sees them: log expression of the selected genes, a type and a library size each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ Index = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Cells:
-    """Expression and types of some cells.
+    """Expression, types and library sizes of some cells.
 
     Attributes
     ----------
@@ -22,17 +22,20 @@ class Cells:
         log1p CP10k of the selected genes, CSR float32, (n_cells, n_selected).
     labels
         Type of each cell, (n_cells,).
+    totals
+        Counts of each cell over all genes, (n_cells,); ``None`` where no counts are known.
     """
 
     log_expr: sparse.csr_matrix
     labels: NDArray[np.str_]
+    totals: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return int(self.log_expr.shape[0])
 
     def take(self, rows: Index) -> "Cells":
         """Return the cells of the given rows, in that order."""
-        return Cells(self.log_expr[rows], self.labels[rows])
+        return Cells(self.log_expr[rows], self.labels[rows], None if self.totals is None else self.totals[rows])
 
     def draw(self, n_cells: int, rng: np.random.Generator) -> "Cells":
         """Return at most ``n_cells`` different cells, chosen at random."""

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from scgarage.errors import InputError
 from scgarage.evaluation.cells import Cells
 from scgarage.evaluation.inputs import Inputs
+from scgarage.evaluation.matching import match_types
 from scgarage.evaluation.null import copies
+from scgarage.evaluation.samples import Sample, Samples, sample_of
 from scgarage.evaluation.space import REFERENCE_LIMIT, fit_space, halve, predict_labels
 from scgarage.metrics import Metric
-from scgarage.metrics.metric import Null
 from scgarage.preprocess import Components
 
-__all__ = ["MIN_CELLS", "MIN_FRESH", "Comparison", "Role", "Sample", "draw", "measure"]
+__all__ = ["MIN_CELLS", "MIN_FRESH", "Comparison", "Role", "Sample", "Samples", "Teacher", "draw", "measure"]
 
 Role: TypeAlias = Literal["value", "floor", "null"]
 """Synthetic cells, real training cells, or a null generator's cells, compared with held-out real cells."""
@@ -29,38 +30,36 @@ MIN_FRESH = 30
 NEIGHBOUR_LIMIT = 50_000
 """Training cells, and held-out cells, among which nearest neighbours are looked for at most."""
 
+TEACHER_LIMIT = 2_000
+"""Reference cells that teach the classifier of label fidelity at most."""
+
 
 @dataclass(frozen=True)
-class Sample:
-    """Cells in every form that a metric may ask for.
+class Teacher:
+    """Real cells that teach a classifier the types: reference cells, which nothing is compared with.
 
     Attributes
     ----------
     points
         Principal components, (n_cells, n_pcs).
-    log_expr
-        log1p CP10k of the selected genes, (n_cells, n_selected).
     labels
         Types, (n_cells,).
     """
 
     points: NDArray[np.float32]
-    log_expr: NDArray[np.float32]
     labels: NDArray[np.str_]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What the metrics see in one repeat.
+class Comparison(Samples):
+    """What the metrics see in one repeat: samples of the same size, and what only some metrics ask for.
 
     Attributes
     ----------
-    holdout
-        Held-out real cells.
-    synthetic, floor
-        As many synthetic and as many real training cells.
-    nulls
-        As many cells of each null generator.
+    matched
+        Samples with as many cells of each type on every side.
+    teacher
+        Reference cells.
     fresh
         Validation cells, the floor of memorisation; ``None`` when there are fewer than :data:`MIN_FRESH`.
     train_points, holdout_points
@@ -69,10 +68,8 @@ class Comparison:
         Seed of the stochastic metrics, the same for value, floor and null.
     """
 
-    holdout: Sample
-    synthetic: Sample
-    floor: Sample
-    nulls: dict[Null, Sample]
+    matched: Samples
+    teacher: Teacher
     fresh: Sample | None
     train_points: NDArray[np.float32]
     holdout_points: NDArray[np.float32]
@@ -98,38 +95,42 @@ def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator
     InputError
         If the reference half or a sample would have fewer than :data:`MIN_CELLS` cells.
     """
+    # A generator of its own: what is drawn for matched samples changes no other number.
+    (match_rng,) = rng.spawn(1)
     reference, holdout = (inputs.test.take(rows) for rows in halve(inputs.test.labels, rng))
     n_cells = _sample_size(len(reference), len(holdout), inputs, max_cells)
     space = fit_space(reference, n_pcs, rng)
     order = rng.permutation(len(inputs.train))
     neighbours = inputs.train.draw(NEIGHBOUR_LIMIT, rng)
-    synthetic = _sample(inputs.synthetic.draw(n_cells, rng), space)
-    floor = _sample(inputs.train.take(order[:n_cells]), space)
+    synthetic, floor = inputs.synthetic.draw(n_cells, rng), inputs.train.take(order[:n_cells])
+    pools = (inputs.synthetic, inputs.train)
     if not inputs.labelled:
         known = [reference, inputs.train.take(order[n_cells:])]
         # The floor is labelled the same way: the classifier's mistakes must not count against the model.
-        synthetic, floor = _relabel([synthetic, floor], known, space, rng)
-    poisson = _sample(inputs.null.sample(n_cells, rng), space)
+        pools = synthetic, floor = _relabel([synthetic, floor], known, space, rng)
+    poisson = sample_of(inputs.null.sample(n_cells, rng), space)
     one_type = np.full(n_cells, _commonest(inputs.train.labels))
     fresh = inputs.validation.draw(n_cells, rng)
     return Comparison(
-        holdout=_sample(holdout.draw(n_cells, rng), space),
-        synthetic=synthetic,
-        floor=floor,
+        holdout=sample_of(holdout.draw(n_cells, rng), space),
+        synthetic=sample_of(synthetic, space),
+        floor=sample_of(floor, space),
         nulls={
             "poisson": poisson,
             "one type": replace(poisson, labels=one_type),
-            "copy": _sample(copies(neighbours, n_cells, rng), space),
+            "copy": sample_of(copies(neighbours, n_cells, rng), space),
         },
-        fresh=_sample(fresh, space) if len(fresh) >= MIN_FRESH else None,
+        matched=match_types(holdout, *pools, inputs.null, space, match_rng),
+        teacher=_teacher(reference, space, match_rng),
+        fresh=sample_of(fresh, space) if len(fresh) >= MIN_FRESH else None,
         train_points=space.transform(neighbours.log_expr),
         holdout_points=space.transform(holdout.draw(NEIGHBOUR_LIMIT, rng).log_expr),
         seed=int(rng.integers(2**31)),
     )
 
 
-def measure(metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] | None = None) -> dict[Role, float]:
-    """Return a metric's value for the synthetic cells, its floor and its null.
+def measure(metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] | None = None) -> dict[Role, Any]:
+    """Return what a metric gives for the synthetic cells, its floor and its null.
 
     Parameters
     ----------
@@ -138,35 +139,41 @@ def measure(metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] |
     comparison
         The cells of one repeat.
     mask
-        Held-out cells that the value is about, (n_cells,), for a metric that has rows for rare types.
+        Held-out cells that the value is about, (n_cells,), for a metric that takes a mask.
+
+    Returns
+    -------
+    dict
+        A number for each role, or a dict with one for each type where ``metric.groups`` is ``"types"``. NaN
+        where library sizes are asked for and not known.
     """
     options: dict[str, Any] = {"random_state": comparison.seed} if metric.stochastic else {}
     if mask is not None:
         options["mask"] = mask
-    floor = comparison.fresh if metric.space == "memorisation" else comparison.floor
-    samples: dict[Role, Sample | None] = {
-        "value": comparison.synthetic,
+    samples = comparison.matched if metric.matched else comparison
+    floor = comparison.fresh if metric.space == "memorisation" else samples.floor
+    compared: dict[Role, Sample | None] = {
+        "value": samples.synthetic,
         "floor": floor,
-        "null": comparison.nulls[metric.null],
+        "null": samples.nulls[metric.null],
     }
-    return {
-        # Without fresh cells, theory gives the share that copies nothing.
-        role: 0.5 if sample is None else metric.function(*_arguments(metric, sample, comparison), **options)
-        for role, sample in samples.items()
-    }
+    return {role: _computed(metric, sample, comparison, options) for role, sample in compared.items()}
 
 
-def _arguments(metric: Metric, sample: Sample, comparison: Comparison) -> tuple[NDArray[Any], ...]:
-    holdout = comparison.holdout
-    match metric.space:
-        case "pca":
-            return holdout.points, sample.points
-        case "genes":
-            return holdout.log_expr, sample.log_expr
-        case "labels":
-            return holdout.labels, sample.labels
-        case "memorisation":
-            return sample.points, comparison.train_points, comparison.holdout_points
+def _computed(metric: Metric, sample: Sample | None, comparison: Comparison, options: dict[str, Any]) -> Any:
+    if sample is None:
+        return 0.5  # Without fresh cells, theory gives the share that copies nothing.
+    samples = comparison.matched if metric.matched else comparison
+    cells = {
+        "holdout": samples.holdout,
+        "sample": sample,
+        "teacher": comparison.teacher,
+        "comparison": comparison,
+    }
+    arguments = [getattr(cells[name], form) for name, form in metric.arguments]
+    if any(argument is None for argument in arguments):
+        return float("nan")
+    return metric.function(*arguments, **options)
 
 
 def _sample_size(n_reference: int, n_holdout: int, inputs: Inputs, max_cells: int) -> int:
@@ -184,18 +191,22 @@ def _sample_size(n_reference: int, n_holdout: int, inputs: Inputs, max_cells: in
     return min(n_holdout, len(inputs.train), len(inputs.synthetic), max_cells)
 
 
-def _sample(cells: Cells, space: Components) -> Sample:
-    return Sample(space.transform(cells.log_expr), cells.log_expr.toarray(), cells.labels)
-
-
-def _relabel(samples: list[Sample], known: list[Cells], space: Components, rng: np.random.Generator) -> list[Sample]:
-    """Replace the labels of samples by those that real cells outside the comparison predict."""
+def _relabel(
+    drawn: list[Cells], known: list[Cells], space: Components, rng: np.random.Generator
+) -> tuple[Cells, Cells]:
+    """Replace the labels of drawn cells by those that real cells outside the comparison predict."""
     teachers = [cells.draw(REFERENCE_LIMIT, rng) for cells in known]
     points = np.concatenate([space.transform(cells.log_expr) for cells in teachers])
     labels = np.concatenate([cells.labels for cells in teachers])
-    predicted = predict_labels(points, labels, np.concatenate([sample.points for sample in samples]))
-    parts = np.split(predicted, np.cumsum([len(sample.labels) for sample in samples])[:-1])
-    return [replace(sample, labels=part) for sample, part in zip(samples, parts, strict=True)]
+    unknown = np.concatenate([space.transform(cells.log_expr) for cells in drawn])
+    parts = np.split(predict_labels(points, labels, unknown), np.cumsum([len(cells) for cells in drawn])[:-1])
+    synthetic, floor = (replace(cells, labels=part) for cells, part in zip(drawn, parts, strict=True))
+    return synthetic, floor
+
+
+def _teacher(reference: Cells, space: Components, rng: np.random.Generator) -> Teacher:
+    cells = reference.draw(TEACHER_LIMIT, rng)
+    return Teacher(space.transform(cells.log_expr), cells.labels)
 
 
 def _commonest(labels: NDArray[np.str_]) -> str:

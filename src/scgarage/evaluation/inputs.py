@@ -34,7 +34,7 @@ class Inputs:
     Attributes
     ----------
     train, validation, test, synthetic
-        Log expression of the genes selected on train, and types.
+        Log expression of the genes selected on train, types and library sizes.
     labelled
         Whether the synthetic cells came with types; if not, all of theirs are "unsure" here.
     null
@@ -98,10 +98,9 @@ def prepare(synthetic: AnnData, split: Split, *, labels_key: str | None, layer: 
     else:
         null = NormalNull.fit(values[:, genes], real["train"])
     return Inputs(
-        **{name: Cells(_log_expr(getattr(split, name), layer, genes, kind), real[name]) for name in real},
-        synthetic=Cells(
-            _log_expr(synthetic, synthetic_layer, genes, kind),
-            np.full(synthetic.n_obs, UNSURE) if given is None else given,
+        **{name: _cells(getattr(split, name), layer, genes, kind, real[name]) for name in real},
+        synthetic=_cells(
+            synthetic, synthetic_layer, genes, kind, np.full(synthetic.n_obs, UNSURE) if given is None else given
         ),
         labelled=given is not None,
         null=null,
@@ -130,9 +129,12 @@ def _csr(cells: AnnData, layer: str | None) -> sparse.csr_matrix:
     return sparse.csr_matrix(expression_matrix(cells, layer))
 
 
-def _log_expr(cells: AnnData, layer: str | None, genes: NDArray[np.intp], kind: ValueKind) -> sparse.csr_matrix:
+def _cells(
+    cells: AnnData, layer: str | None, genes: NDArray[np.intp], kind: ValueKind, labels: NDArray[np.str_]
+) -> Cells:
     """Return log1p CP10k of some genes; the library sizes are those over all genes."""
     values = _csr(cells, layer)
     if kind == "counts":
-        return log1p_cp10k(values[:, genes], totals=library_size(values))
-    return values[:, genes].astype(np.float32)
+        totals = library_size(values)
+        return Cells(log1p_cp10k(values[:, genes], totals=totals), labels, totals)
+    return Cells(values[:, genes].astype(np.float32), labels)

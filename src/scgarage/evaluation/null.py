@@ -1,6 +1,6 @@
 """Generators that know as little as possible: the bad end of every metric's scale."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -10,14 +10,18 @@ from scipy import sparse
 from scgarage.evaluation.cells import Cells
 from scgarage.preprocess import log1p_cp10k
 
-__all__ = ["NormalNull", "NullGenerator", "PoissonNull", "TypeMix", "copies"]
+__all__ = ["NormalNull", "NullGenerator", "PoissonNull", "TypeMix", "copies", "shuffled"]
 
 
 class NullGenerator(Protocol):
     """Something that makes cells without knowing how genes go together."""
 
     def sample(self, n_cells: int, rng: np.random.Generator) -> Cells:
-        """Return new cells."""
+        """Return new cells of types drawn in the proportions of the training cells."""
+        ...
+
+    def of_types(self, labels: NDArray[np.str_], rng: np.random.Generator) -> Cells:
+        """Return one new cell of each given type, (n_cells,), in that order."""
         ...
 
 
@@ -53,9 +57,13 @@ class TypeMix:
         means = average @ values
         return np.asarray(means.todense() if sparse.issparse(means) else means, dtype=np.float64)
 
-    def draw(self, n_cells: int, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Return the numbers of randomly drawn types, (n_cells,)."""
-        return rng.choice(len(self.types), size=n_cells, p=self.shares)
+    def draw(self, n_cells: int, rng: np.random.Generator) -> NDArray[np.str_]:
+        """Return randomly drawn types, (n_cells,)."""
+        return self.types[rng.choice(len(self.types), size=n_cells, p=self.shares)]
+
+    def number(self, labels: NDArray[np.str_]) -> NDArray[np.intp]:
+        """Return the number of each given type, (n_cells,)."""
+        return np.searchsorted(self.types, labels)
 
 
 @dataclass(frozen=True)
@@ -100,11 +108,15 @@ class PoissonNull:
 
     def sample(self, n_cells: int, rng: np.random.Generator) -> Cells:
         """Return new cells, normalised like real ones."""
-        codes = self.mix.draw(n_cells, rng)
+        return self.of_types(self.mix.draw(n_cells, rng), rng)
+
+    def of_types(self, labels: NDArray[np.str_], rng: np.random.Generator) -> Cells:
+        """Return one new cell of each given type, (n_cells,), normalised like real ones."""
+        codes = self.mix.number(labels)
         counts = rng.poisson(self.means[codes]).astype(np.float64)
         totals = counts.sum(axis=1) + rng.poisson(self.rest[codes])
         log_expr = log1p_cp10k(sparse.csr_matrix(counts), totals=np.maximum(totals, 1.0))
-        return Cells(log_expr, self.mix.types[codes])
+        return Cells(log_expr, labels, totals)
 
 
 @dataclass(frozen=True)
@@ -140,11 +152,20 @@ class NormalNull:
 
     def sample(self, n_cells: int, rng: np.random.Generator) -> Cells:
         """Return new cells."""
-        codes = self.mix.draw(n_cells, rng)
+        return self.of_types(self.mix.draw(n_cells, rng), rng)
+
+    def of_types(self, labels: NDArray[np.str_], rng: np.random.Generator) -> Cells:
+        """Return one new cell of each given type, (n_cells,)."""
+        codes = self.mix.number(labels)
         values = np.maximum(rng.normal(self.means[codes], self.deviations[codes]), 0.0)
-        return Cells(sparse.csr_matrix(values, dtype=np.float32), self.mix.types[codes])
+        return Cells(sparse.csr_matrix(values, dtype=np.float32), labels)
 
 
 def copies(cells: Cells, n_cells: int, rng: np.random.Generator) -> Cells:
     """Return ``n_cells`` cells drawn with replacement: the generator that only memorises."""
     return cells.take(rng.integers(len(cells), size=n_cells))
+
+
+def shuffled(cells: Cells, rng: np.random.Generator) -> Cells:
+    """Return the same cells with their labels permuted: the generator that takes no notice of types."""
+    return replace(cells, labels=rng.permutation(cells.labels))

@@ -1,7 +1,7 @@
 """Judge synthetic cells against held-out real ones."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from anndata import AnnData
@@ -10,13 +10,20 @@ from rich.progress import track
 from scgarage.errors import InputError
 from scgarage.evaluation.comparison import Comparison, draw
 from scgarage.evaluation.inputs import Inputs, prepare
+from scgarage.evaluation.records import Record, measure_all
 from scgarage.evaluation.result import Evaluation
 from scgarage.evaluation.settings import describe_cells
-from scgarage.evaluation.table import Record, measure_all, summarise
+from scgarage.evaluation.table import summarise
 from scgarage.metrics import METRICS, Metric
 from scgarage.preprocess import Split
 
-__all__ = ["evaluate"]
+__all__ = ["N_REPEATS", "evaluate"]
+
+N_REPEATS = {"quick": 3, "full": 5}
+"""Repeats of each profile."""
+
+MAX_CELLS = {"quick": 500, "full": 1000}
+"""Cells of a sample at most in each profile."""
 
 
 def evaluate(
@@ -25,11 +32,12 @@ def evaluate(
     *,
     labels_key: str | None = None,
     layer: str | None = None,
-    n_repeats: int = 5,
+    n_repeats: int | None = None,
     n_top_genes: int = 1000,
     n_pcs: int = 50,
-    max_cells: int = 1000,
+    max_cells: int | None = None,
     metrics: Sequence[str] | None = None,
+    profile: Literal["quick", "full"] = "full",
     random_state: int = 0,
     progress: bool = False,
 ) -> Evaluation:
@@ -41,8 +49,10 @@ def evaluate(
     - *value*: synthetic cells;
     - *floor*: real training cells, what a perfect generator would score (for memorisation: validation cells);
     - *null*: independent Poisson genes given the type (for memorisation: training cells drawn again; for
-    labels: one
-      type only).
+      labels: one type only; for what labels and expression say together: training cells with their labels
+      permuted).
+
+    Metrics about single types are given as many cells of a type on every side.
 
     Genes are selected on the training cells, once. Every cell goes the same path: counts -> CP10k over all
     genes of the file -> log1p -> selected genes -> principal components. Log-normalised values are used as
@@ -60,15 +70,18 @@ def evaluate(
     layer
         Layer with counts or log-normalised values; ``X`` by default.
     n_repeats
-        Number of repeats; standard deviations are over them.
+        Number of repeats; standard deviations are over them. By default 5, and 3 with the quick profile.
     n_top_genes
         Highly variable genes to compare.
     n_pcs
         Principal components; fewer when the reference is small.
     max_cells
-        Cells of a sample at most.
+        Cells of a sample at most. By default 1000, and 500 with the quick profile.
     metrics
-        Names from ``scgarage.metrics.METRICS``; all by default.
+        Names from ``scgarage.metrics.METRICS``; all of the profile by default.
+    profile
+        ``"full"``: all metrics but those that need an extra package. ``"quick"``: only the cheap ones, fewer
+        times.
     random_state
         Seed: the same seed gives the same table.
     progress
@@ -95,8 +108,10 @@ def evaluate(
     >>> bool(result.table.loc[0, "value"] > 0.95)  # copies of training cells
     True
     """
+    chosen = _choose(metrics, profile)
+    n_repeats = N_REPEATS[profile] if n_repeats is None else n_repeats
+    max_cells = MAX_CELLS[profile] if max_cells is None else max_cells
     _check_numbers(n_repeats=n_repeats, n_top_genes=n_top_genes, n_pcs=n_pcs, max_cells=max_cells)
-    chosen = _choose(metrics)
     inputs = prepare(synthetic, split, labels_key=labels_key, layer=layer, n_top_genes=n_top_genes)
     repeats: list[list[Record]] = []
     seeds = np.random.SeedSequence(random_state).spawn(n_repeats)
@@ -116,13 +131,21 @@ def _check_numbers(**numbers: int) -> None:
             raise InputError(msg)
 
 
-def _choose(names: Sequence[str] | None) -> dict[str, Metric]:
-    """Return the metrics asked for, in the order of the registry."""
+def _choose(names: Sequence[str] | None, profile: str) -> dict[str, Metric]:
+    """Return the metrics asked for, or those of the profile, in the order of the registry."""
+    if profile not in N_REPEATS:
+        msg = f"profile is {profile!r}; expected one of: {', '.join(N_REPEATS)}"
+        raise InputError(msg)
     unknown = [name for name in names or () if name not in METRICS]
     if unknown or (names is not None and not len(names)):
         msg = f"metrics holds {unknown}; expected names among: {', '.join(METRICS)}"
         raise InputError(msg)
-    return {name: metric for name, metric in METRICS.items() if names is None or name in names}
+    within = ("quick",) if profile == "quick" else ("quick", "full")
+    return {
+        name: metric
+        for name, metric in METRICS.items()
+        if (metric.profile in within if names is None else name in names)
+    }
 
 
 def _describe(inputs: Inputs, comparison: Comparison) -> dict[str, Any]:

@@ -1,18 +1,19 @@
 """From the values of every repeat to one tidy row for each metric and group."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from scgarage.evaluation.comparison import MIN_FRESH, Comparison, Role, measure
+from scgarage.evaluation.comparison import MIN_FRESH, Role
 from scgarage.evaluation.inputs import Inputs
+from scgarage.evaluation.matching import MIN_MATCHED
+from scgarage.evaluation.records import ROLES, Record
 from scgarage.evaluation.settings import THEORY
 from scgarage.metrics import METRICS, Metric
-from scgarage.metrics.metric import Better
+from scgarage.metrics.metric import Better, loss
 
-__all__ = ["COLUMNS", "Record", "measure_all", "score", "summarise"]
+__all__ = ["COLUMNS", "FEW_CELLS", "NO_COUNTS", "TOO_FEW_MATCHED", "score", "summarise"]
 
 COLUMNS = (
     "metric",
@@ -34,47 +35,9 @@ COLUMNS = (
 
 FEW_CELLS = 20
 """Below as many cells in a sample a note says that the numbers are rough."""
-
-ROLES: tuple[Role, ...] = ("value", "floor", "null")
-
-_NOT_MEASURED: dict[Role, float] = dict.fromkeys(ROLES, np.nan)
-
-
-@dataclass(frozen=True)
-class Record:
-    """The numbers of one metric and group in one repeat.
-
-    Attributes
-    ----------
-    metric
-        Registry name.
-    group
-        ``"all"``, ``"rare"`` or a type.
-    n_cells
-        Held-out cells of the group.
-    numbers
-        Value, floor and null; NaN when there are too few cells to say.
-    """
-
-    metric: str
-    group: str
-    n_cells: int
-    numbers: Mapping[Role, float]
-
-
-def measure_all(metrics: Mapping[str, Metric], comparison: Comparison, rare_types: tuple[str, ...]) -> list[Record]:
-    """Compute every metric, and for rare types those that can be."""
-    labels = comparison.holdout.labels
-    masks = {"rare": np.isin(labels, rare_types)} | {name: labels == name for name in rare_types}
-    records = []
-    for name, metric in metrics.items():
-        records.append(Record(name, "all", len(labels), measure(metric, comparison)))
-        for group, mask in masks.items() if metric.groups == "rare" and rare_types else ():
-            n_cells = int(mask.sum())
-            enough = n_cells >= metric.min_cells
-            numbers = measure(metric, comparison, mask=mask) if enough else _NOT_MEASURED
-            records.append(Record(name, group, n_cells, numbers))
-    return records
+TOO_FEW = "too few cells to say"
+TOO_FEW_MATCHED = f"{TOO_FEW} (held-out, training and synthetic cells: at least {MIN_MATCHED} of a type each)"
+NO_COUNTS = "library sizes are not known: the values are log-normalised"
 
 
 def summarise(repeats: list[list[Record]], inputs: Inputs, *, fresh: bool) -> pd.DataFrame:
@@ -126,10 +89,9 @@ def score(means: Mapping[Role, float], deviations: Mapping[Role, float], better:
     .. math:: s = \frac{v - f}{n - f}
 
     with value :math:`v`, floor :math:`f` and null :math:`n`: 0 is as good as real cells, 1 no better than
-    the null. For a target of 0.5 each of the three is first replaced by its distance to 0.5, so that
-    falling short of the target counts like overshooting it: cells made from the held-out ones fall short.
-    Below 0 the synthetic cells are closer to the
-    held-out ones than real training cells are.
+    the null. Where a metric has a target, such as 0.5, each of the three is first replaced by its distance to
+    it, so that falling short of the target counts like overshooting it: cells made from the held-out ones fall
+    short. Below 0 the synthetic cells are closer to the held-out ones than real training cells are.
 
     Parameters
     ----------
@@ -146,19 +108,19 @@ def score(means: Mapping[Role, float], deviations: Mapping[Role, float], better:
         The score; NaN when floor and null are no further apart than twice their noise, or when the null is
         better.
     """
-    value, floor, null = (abs(means[role] - 0.5) if better == "target 0.5" else means[role] for role in ROLES)
-    gap = floor - null if better == "higher" else null - floor
+    value, floor, null = (loss(means[role], better) for role in ROLES)
     noise = np.hypot(*np.nan_to_num([deviations["floor"], deviations["null"]]))
-    if not gap > 2 * noise:
+    if not null - floor > 2 * noise:
         return float("nan")
     return float((value - floor) / (null - floor)) + 0.0  # never -0.0
 
 
 def _notes(metric: Metric, row: Mapping[str, object], inputs: Inputs, fresh: bool) -> list[str]:
     n_cells, measured = row["n_cells"], row["n_repeats"]
+    uses = {form for _, form in metric.arguments}
     if not measured:
-        return [f"too few cells to say ({n_cells} held-out cells)"]
-    predicted = metric.space == "labels" and not inputs.labelled
+        return [_missing(metric, uses, n_cells, inputs)]
+    predicted = "labels" in uses and not inputs.labelled
     normal = metric.null == "poisson" and inputs.value_kind != "counts"
     theory = metric.space == "memorisation" and not fresh
     indistinct = bool(np.isnan(row["score"]))  # type: ignore[call-overload]
@@ -174,3 +136,12 @@ def _notes(metric: Metric, row: Mapping[str, object], inputs: Inputs, fresh: boo
         )
         if applies
     ]
+
+
+def _missing(metric: Metric, uses: set[str], n_cells: object, inputs: Inputs) -> str:
+    """Say why there is no number."""
+    if "totals" in uses and inputs.value_kind != "counts":
+        return NO_COUNTS
+    if metric.matched:
+        return TOO_FEW_MATCHED
+    return f"{TOO_FEW} ({n_cells} held-out cells)"

@@ -18,7 +18,7 @@ from scgarage.evaluation.findings import (
     distance,
     told_apart,
 )
-from scgarage.evaluation.table import FEW_CELLS
+from scgarage.evaluation.table import FEW_CELLS, NO_COUNTS, TOO_FEW_MATCHED
 from scgarage.evaluation.type_findings import TypeCounts, missing, named, proportions, scarcely_covered
 
 __all__ = ["Level", "Verdict", "verdict"]
@@ -109,12 +109,13 @@ def _findings(table: pd.DataFrame, type_counts: TypeCounts | None) -> list[Findi
 
 
 def _not_judged(table: pd.DataFrame) -> list[str]:
-    """Say what the numbers of cells do not allow."""
+    """Say what the numbers of cells do not allow; notes in the table say what else has no number."""
     sentences = []
-    for title, rows in table[table["value"].isna()].groupby("title", sort=False):
+    few = table[table["value"].isna() & ~table["note"].isin([NO_COUNTS, TOO_FEW_MATCHED])]
+    for title, rows in few.groupby("title", sort=False):
         groups = [f"{row['group']} ({row['n_cells']})" for _, row in rows.iterrows()]
         sentences.append(f"{title}: too few held-out cells to say for {named(groups)}.")
-    n_compared = table.loc[table["group"] == "all", "n_cells"].min()
+    n_compared = table.loc[table["group"] == "all", "n_cells"].max()
     if n_compared < FEW_CELLS:
         sentences.append(f"Only {n_compared} cells were compared per repeat: all numbers are rough.")
     return sentences

@@ -1,6 +1,7 @@
 """Metrics: arrays of real and synthetic cells in, one number out.
 
-A metric is one function and one :class:`Metric` in its own file, and one line of :data:`METRICS`.
+A metric is one function and one :class:`Metric` in its own file, and one line of :data:`METRICS`. Metrics about
+types return one number for each type instead.
 """
 
 from scgarage.metrics.classifier import (
@@ -11,6 +12,16 @@ from scgarage.metrics.classifier import (
     c2st_forest,
     c2st_logistic,
 )
+from scgarage.metrics.conditional import (
+    TYPE_SLICED_WASSERSTEIN,
+    TYPE_WASSERSTEIN_2,
+    type_sliced_wasserstein,
+    type_wasserstein_2,
+)
+from scgarage.metrics.density import DENSITY, density
+from scgarage.metrics.fold_changes import LFC_CORRELATION, LFC_SLOPE, lfc_correlation, lfc_slope
+from scgarage.metrics.gene_correlation import GENE_CORRELATION_ERROR, gene_correlation_error
+from scgarage.metrics.gene_distance import GENE_WASSERSTEIN, gene_wasserstein
 from scgarage.metrics.genes import (
     GENE_MEAN_ERROR,
     GENE_VARIANCE_ERROR,
@@ -19,12 +30,18 @@ from scgarage.metrics.genes import (
     gene_variance_error,
     zero_fraction_error,
 )
+from scgarage.metrics.label_fidelity import LABEL_FIDELITY, label_fidelity
+from scgarage.metrics.library import LIBRARY_SIZE_ERROR, library_size_error
+from scgarage.metrics.markers import MARKER_OVERLAP, marker_overlap
 from scgarage.metrics.memorisation import MEMORISATION_SHARE, memorisation_share
 from scgarage.metrics.metric import Metric
+from scgarage.metrics.mmd import MMD2, mmd2
 from scgarage.metrics.neighbours import COVERAGE, PRECISION, RECALL, coverage, precision, recall
 from scgarage.metrics.proportions import TYPE_PROPORTION_TV, type_proportion_tv
+from scgarage.metrics.rare_retention import RARE_RETENTION, rare_retention
 from scgarage.metrics.retention import TYPES_PRESENT, types_present
 from scgarage.metrics.sliced import SLICED_WASSERSTEIN, sliced_wasserstein
+from scgarage.metrics.topology import TOPOLOGY_DISTANCE, topology_distance
 from scgarage.metrics.transport import WASSERSTEIN_1, WASSERSTEIN_2, exact_wasserstein
 
 METRICS: dict[str, Metric] = {
@@ -34,15 +51,28 @@ METRICS: dict[str, Metric] = {
     "sliced_wasserstein": SLICED_WASSERSTEIN,
     "wasserstein_1": WASSERSTEIN_1,
     "wasserstein_2": WASSERSTEIN_2,
+    "type_sliced_wasserstein": TYPE_SLICED_WASSERSTEIN,
+    "type_wasserstein_2": TYPE_WASSERSTEIN_2,
+    "mmd2": MMD2,
     "coverage": COVERAGE,
+    "density": DENSITY,
     "precision": PRECISION,
     "recall": RECALL,
     "zero_fraction_error": ZERO_FRACTION_ERROR,
     "gene_mean_error": GENE_MEAN_ERROR,
     "gene_variance_error": GENE_VARIANCE_ERROR,
+    "gene_wasserstein": GENE_WASSERSTEIN,
+    "gene_correlation_error": GENE_CORRELATION_ERROR,
+    "library_size_error": LIBRARY_SIZE_ERROR,
+    "lfc_slope": LFC_SLOPE,
+    "lfc_correlation": LFC_CORRELATION,
+    "marker_overlap": MARKER_OVERLAP,
     "types_present": TYPES_PRESENT,
+    "rare_retention": RARE_RETENTION,
     "type_proportion_tv": TYPE_PROPORTION_TV,
+    "label_fidelity": LABEL_FIDELITY,
     "memorisation_share": MEMORISATION_SHARE,
+    "topology_distance": TOPOLOGY_DISTANCE,
 }
 """Every metric by its registry name; the judge, the report and the command line read it."""
 
@@ -53,14 +83,27 @@ __all__ = [
     "c2st_forest",
     "c2st_logistic",
     "coverage",
+    "density",
     "exact_wasserstein",
+    "gene_correlation_error",
     "gene_mean_error",
     "gene_variance_error",
+    "gene_wasserstein",
+    "label_fidelity",
+    "lfc_correlation",
+    "lfc_slope",
+    "library_size_error",
+    "marker_overlap",
     "memorisation_share",
+    "mmd2",
     "precision",
+    "rare_retention",
     "recall",
     "sliced_wasserstein",
+    "topology_distance",
     "type_proportion_tv",
+    "type_sliced_wasserstein",
+    "type_wasserstein_2",
     "types_present",
     "zero_fraction_error",
 ]

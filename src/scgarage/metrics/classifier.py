@@ -151,6 +151,7 @@ C2ST_FOREST_GENES = Metric(
     better="target 0.5",
     range=(0.0, 1.0),
     null="poisson",
+    profile="full",
     reference=_REFERENCE,
     cost="n log n",
     stochastic=True,

@@ -29,7 +29,7 @@ def nearest_distance(cells: Points, others: Points) -> Points:
     return np.asarray(np.linalg.norm(cells - others[nearest], axis=1), dtype=np.float64)
 
 
-def _ball_radii(cells: Points, k: int) -> Points:
+def ball_radii(cells: Points, k: int) -> Points:
     """Return the distance from each cell to its k-th nearest neighbour among the same cells, (n_cells,)."""
     distances, _ = NearestNeighbors(n_neighbors=k).fit(cells).kneighbors()
     return np.asarray(distances[:, -1], dtype=np.float64)
@@ -85,7 +85,7 @@ def coverage(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5, mask: ArrayLi
     """
     real, synthetic = check_points(real=real, synthetic=synthetic)
     (real,) = check_points(k + 1, real=real)
-    covered = nearest_distance(real, synthetic) <= _ball_radii(real, k)
+    covered = nearest_distance(real, synthetic) <= ball_radii(real, k)
     return float(covered[check_mask(mask, len(real))].mean())
 
 
@@ -118,7 +118,7 @@ def precision(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5) -> float:
     """
     real, synthetic = check_points(real=real, synthetic=synthetic)
     (real,) = check_points(k + 1, real=real)
-    return _share_inside(synthetic, real, _ball_radii(real, k))
+    return _share_inside(synthetic, real, ball_radii(real, k))
 
 
 def recall(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5) -> float:
@@ -153,7 +153,7 @@ def recall(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5) -> float:
     """
     real, synthetic = check_points(real=real, synthetic=synthetic)
     (synthetic,) = check_points(k + 1, synthetic=synthetic)
-    return _share_inside(real, synthetic, _ball_radii(synthetic, k))
+    return _share_inside(real, synthetic, ball_radii(synthetic, k))
 
 
 _KYNKAANNIEMI = "Kynkäänniemi et al. 2019, arXiv:1904.06991"

@@ -83,6 +83,7 @@ WASSERSTEIN_1 = Metric(
     better="lower",
     range=(0.0, float("inf")),
     null="poisson",
+    profile="full",
     reference=_REFERENCE,
     cost=_COST,
 )
@@ -94,6 +95,7 @@ WASSERSTEIN_2 = Metric(
     better="lower",
     range=(0.0, float("inf")),
     null="poisson",
+    profile="full",
     reference=_REFERENCE,
     cost=_COST,
 )

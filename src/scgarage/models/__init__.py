@@ -4,16 +4,19 @@ from pathlib import Path
 
 from scgarage.errors import InputError
 from scgarage.models.base import GenerativeModel
+from scgarage.models.garage import Garage, GarageConfig
 from scgarage.models.garage_faithful import GarageFaithful, GarageFaithfulConfig
 from scgarage.models.options import FitOptions
 from scgarage.models.persistence import read_model
 
-MODELS: dict[str, type[GenerativeModel]] = {"garage-faithful": GarageFaithful}
+MODELS: dict[str, type[GenerativeModel]] = {"garage": Garage, "garage-faithful": GarageFaithful}
 """Models by name; the command line, the benchmark and the contract test read this."""
 
 __all__ = [
     "MODELS",
     "FitOptions",
+    "Garage",
+    "GarageConfig",
     "GarageFaithful",
     "GarageFaithfulConfig",
     "GenerativeModel",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
 from scgarage.losses import Objective, sliced_wasserstein
-from scgarage.models.data import TrainingData
+from scgarage.models.data import TrainingData, ValidationData
 from scgarage.models.gene_space import UnconditionalModel
 from scgarage.models.options import FitOptions
 from scgarage.nn import HybridInput, SigmoidScaledHead
@@ -144,7 +144,7 @@ class AdversarialModel(UnconditionalModel):
         fake = generator(len(batch[REAL]))
         return {"loss": self.objective().generator_loss(self.networks["critic"](fake))}
 
-    def learn(self, data: TrainingData, validation: sparse.csr_matrix | None, options: FitOptions) -> TrainResult:  # noqa: ARG002
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> TrainResult:  # noqa: ARG002
         """Train on mini-batches of scaled training cells until the validation score stops improving."""
         config = self.config
         settings = self.train_settings(
@@ -158,7 +158,7 @@ class AdversarialModel(UnconditionalModel):
             self.phases(),
             Batches({REAL: self._scaled}, batch_size=config.batch_size, random_state=config.random_state),
             settings,
-            validate=None if validation is None else self._validator(validation),
+            validate=None if validation is None else self._validator(validation.log_expr),
             averaged=self.networks["generator"],
             checkpoint=options.checkpoint,
             resume=options.resume,

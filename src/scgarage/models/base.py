@@ -11,17 +11,16 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from torch import Tensor, nn
 
 from scgarage.errors import InputError
 from scgarage.models import persistence
 from scgarage.models.config import config_from_values, config_values, make_config
-from scgarage.models.data import TrainingData, hold_out, prepare, prepare_validation
+from scgarage.models.data import TrainingData, ValidationData, hold_out, prepare, prepare_validation
 from scgarage.models.drawn import Drawn
 from scgarage.models.options import FitOptions
 from scgarage.models.provenance import annotate, describe
-from scgarage.models.spec import SampleSpec, parse_spec
+from scgarage.models.spec import Proportions, SampleSpec, Wanted, parse_spec
 from scgarage.training import Phase, TrainResult, TrainSettings, seeded
 
 __all__ = ["GenerativeModel"]
@@ -49,6 +48,8 @@ class GenerativeModel(ABC):
     name: ClassVar[str]
     Config: ClassVar[type[Any]]
     parts_types: ClassVar[Mapping[str, type[Any]]] = {}
+    needs_labels: ClassVar[bool] = True
+    knows_batches: ClassVar[bool] = False
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         self.config = make_config(self.Config, config, settings, name=self.name)
@@ -72,14 +73,12 @@ class GenerativeModel(ABC):
         """Return what happens in one training iteration; empty for a model without networks."""
 
     @abstractmethod
-    def learn(
-        self, data: TrainingData, validation: sparse.csr_matrix | None, options: FitOptions
-    ) -> TrainResult | None:
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> TrainResult | None:
         """Train the networks; return ``None`` when there is nothing to train."""
 
     @abstractmethod
-    def draw(self, wanted: int | dict[str, int], generator: torch.Generator, rng: np.random.Generator) -> Drawn:
-        """Draw cells."""
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
+        """Draw cells: a number of them, numbers by type, or, of a model that knows batches, by type and batch."""
 
     # ------------------------------------------------------------------ what users call
     @property
@@ -91,6 +90,11 @@ class GenerativeModel(ABC):
     def types(self) -> tuple[str, ...]:
         """Names of the cell types seen in training."""
         return tuple(self.about.get("types", ()))
+
+    @property
+    def batches(self) -> tuple[str, ...]:
+        """Names of the batches that the model can make."""
+        return tuple(self.about.get("batches", ()))
 
     def fit(
         self,
@@ -110,11 +114,11 @@ class GenerativeModel(ABC):
             Training cells, counts or log-normalised, ``(n_cells, n_genes)``; not changed. Give only the train part of a
             split, or nothing can be judged afterwards.
         labels_key
-            Column of ``obs`` with the cell types.
+            Column of ``obs`` with the cell types. Models that can do without make cells without labels.
         layer
             Layer that holds the values; ``X`` by default.
         batch_key
-            Column of ``obs`` with the batch, for models that can condition on it.
+            Column of ``obs`` with the batch, the technology or a treatment, for models that can condition on it.
         validation
             Cells that decide when training stops, never learned from: an AnnData such as ``split.validation``, a
             share to take from ``adata`` (types with fewer than 20 cells give none), or ``None`` to train to the end.
@@ -132,20 +136,15 @@ class GenerativeModel(ABC):
         TrainingError
             When training diverges.
         """
-        if labels_key is None:
-            columns = ", ".join(map(repr, adata.obs.select_dtypes(["category", "object"]).columns)) or "none"
-            msg = f"{self.name} needs cell types: pass labels_key=, one of the columns of adata.obs: {columns}"
-            raise InputError(msg)
-        if batch_key is not None:
-            msg = f"{self.name} cannot condition on a batch; leave batch_key out, or fit it to one batch at a time"
-            raise InputError(msg)
+        self._check_keys(adata, labels_key, batch_key)
         options = options or FitOptions()
         start = time.perf_counter()
-        data = prepare(adata, labels_key=labels_key, layer=layer, n_top_genes=self.config.n_top_genes)
+        how: dict[str, Any] = {"labels_key": labels_key, "layer": layer, "n_top_genes": self.config.n_top_genes}
+        data = prepare(adata, batch_key=batch_key, **how)
         if isinstance(validation, float | int) and validation:
             kept, held = hold_out(adata, labels_key, float(validation), random_state=self.config.random_state)
             if held is not None:
-                data = prepare(kept, labels_key=labels_key, layer=layer, n_top_genes=self.config.n_top_genes)
+                data = prepare(kept, batch_key=batch_key, **how)
             validation = held
         held_out = prepare_validation(validation, data, layer=layer) if isinstance(validation, ad.AnnData) else None
         self.history = pd.DataFrame({"step": []})
@@ -157,19 +156,32 @@ class GenerativeModel(ABC):
         self._modelled_mask = data.modelled
         self.about = {"model": self.name, "parameters": config_values(self.config)} | describe(data, self.history)
         self.about |= self._training_summary(result) | {
-            "n_validation": 0 if held_out is None else int(held_out.shape[0]),
+            "n_validation": 0 if held_out is None else len(held_out.labels),
             "fit_seconds": round(time.perf_counter() - start, 2),
         }
         return self
 
-    def sample(self, spec: SampleSpec, *, random_state: int = 0) -> ad.AnnData:
+    def sample(
+        self,
+        spec: SampleSpec,
+        *,
+        batch: str | None = None,
+        proportions: Proportions = "train",
+        random_state: int = 0,
+    ) -> ad.AnnData:
         """Make synthetic cells.
 
         Parameters
         ----------
         spec
-            A number of cells, in the proportions of types that the model gives; or a number for each type, such as
-            ``{"pDC": 500, "Mk": 500}``. Exactly that many cells come back.
+            A number of cells; or a number for each type, such as ``{"pDC": 500, "Mk": 500}``; or, of a model fitted
+            with ``batch_key``, a table of numbers with a row for each type and a column for each batch. Exactly that
+            many cells come back.
+        batch
+            Batch to make all cells in; by default types come in the batches in which they were seen.
+        proportions
+            Types of a plain number of cells: ``"train"`` for those of the training cells, ``"balanced"`` for as many of
+            each, or a share for each type, such as ``{"pDC": 0.2, "Mk": 0.8}``.
         random_state
             Seed; the same seed gives the same bytes on the same device.
 
@@ -188,7 +200,7 @@ class GenerativeModel(ABC):
             When the model cannot make the cells.
         """
         self._check_fitted()
-        wanted = parse_spec(spec, self.types)
+        wanted = parse_spec(spec, self.types, batches=self.batches, batch=batch, proportions=proportions)
         generator = torch.Generator().manual_seed(random_state)
         drawn = self.draw(wanted, generator, np.random.default_rng(random_state))
         var = pd.DataFrame(self.about["var"], index=pd.Index(self.about["var_names"]))
@@ -268,6 +280,18 @@ class GenerativeModel(ABC):
         return f"{type(self).__name__}({state})"
 
     # ------------------------------------------------------------------ bookkeeping
+    def _check_keys(self, adata: ad.AnnData, labels_key: str | None, batch_key: str | None) -> None:
+        if labels_key is None and self.needs_labels:
+            columns = ", ".join(map(repr, adata.obs.select_dtypes(["category", "object"]).columns)) or "none"
+            msg = f"{self.name} needs cell types: pass labels_key=, one of the columns of adata.obs: {columns}"
+            raise InputError(msg)
+        if batch_key is not None and not self.knows_batches:
+            msg = f"{self.name} cannot condition on a batch; leave batch_key out, or fit it to one batch at a time"
+            raise InputError(msg)
+        if batch_key is not None and batch_key == labels_key:
+            msg = f"batch_key and labels_key are both {batch_key!r}; give the column of the batch"
+            raise InputError(msg)
+
     def _check_fitted(self) -> None:
         if not self.is_fitted:
             msg = f"{self.name} is not fitted; call fit(adata, labels_key=...) first, or scgarage.load(path)"

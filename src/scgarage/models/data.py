@@ -21,7 +21,7 @@ from scgarage.preprocess import (
 )
 from scgarage.schema import UNS_KEY, ValueKind
 
-__all__ = ["TrainingData", "prepare", "prepare_validation"]
+__all__ = ["TrainingData", "ValidationData", "hold_out", "prepare", "prepare_validation", "type_counts"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,22 @@ class TrainingData:
     value_kind
         ``"counts"`` or ``"log-normalised"``.
     labels_key
-        Column of ``obs`` the types came from.
+        Column of ``obs`` the types came from; ``None`` when the cells have no labels, ``types`` is then empty and all
+        ``labels`` are 0.
     var
         Annotation of all genes.
     split
         Record of the split that the cells came from, if any.
     dataset
         Name of the data set, if it has one.
+    names
+        Names of the cells.
+    batch_key
+        Column of ``obs`` with the batch, if the model is to know it.
+    batches
+        Number of the batch of each cell, shape ``(n_cells,)``; all 0 without ``batch_key``.
+    batch_names
+        Names of the batches, in the order of their numbers.
     """
 
     values: sparse.csr_matrix
@@ -61,10 +70,14 @@ class TrainingData:
     types: tuple[str, ...]
     totals: NDArray[np.float64] | None
     value_kind: ValueKind
-    labels_key: str
+    labels_key: str | None
     var: pd.DataFrame
     split: dict[str, Any] = field(default_factory=dict)
     dataset: str | None = None
+    names: tuple[str, ...] = ()
+    batch_key: str | None = None
+    batches: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    batch_names: tuple[str, ...] = ()
 
     @property
     def n_cells(self) -> int:
@@ -76,7 +89,33 @@ class TrainingData:
         return np.asarray(self.types)[self.labels]
 
 
-def prepare(adata: ad.AnnData, *, labels_key: str, layer: str | None, n_top_genes: int | None) -> TrainingData:
+@dataclass(frozen=True)
+class ValidationData:
+    """Held-out cells that decide when training stops.
+
+    Attributes
+    ----------
+    values, log_expr, totals
+        As in :class:`TrainingData`.
+    labels, batches
+        Numbers of types and batches, shape ``(n_cells,)``; -1 where the training cells have no such one.
+    """
+
+    values: sparse.csr_matrix
+    log_expr: sparse.csr_matrix
+    totals: NDArray[np.float64] | None
+    labels: NDArray[np.int64]
+    batches: NDArray[np.int64]
+
+
+def prepare(
+    adata: ad.AnnData,
+    *,
+    labels_key: str | None,
+    layer: str | None,
+    n_top_genes: int | None,
+    batch_key: str | None = None,
+) -> TrainingData:
     """Validate training cells and bring them into the models' form.
 
     Raises
@@ -86,29 +125,52 @@ def prepare(adata: ad.AnnData, *, labels_key: str, layer: str | None, n_top_gene
         :func:`scgarage.pp.validate_labels`.
     """
     value_kind = validate_expression(adata, layer)
-    validate_labels(adata, labels_key)
+    if labels_key is not None:
+        validate_labels(adata, labels_key)
+    if batch_key is not None:
+        validate_labels(adata, batch_key, min_types=1, min_cells_per_type=1)
     values = sparse.csr_matrix(expression_matrix(adata, layer))
     log_expr = _log_expr(values, value_kind)
     modelled = select_hvg(log_expr, n_top_genes)
     about = adata.uns.get(UNS_KEY, {})
-    categories = adata.obs[labels_key].astype(str).astype("category")
+    labels, types = _codes(adata, labels_key)
+    batches, batch_names = _codes(adata, batch_key)
     return TrainingData(
         values=values,
         log_expr=log_expr[:, np.flatnonzero(modelled)],
         modelled=modelled,
-        labels=categories.cat.codes.to_numpy(dtype=np.int64, copy=True),
-        types=tuple(categories.cat.categories),
+        labels=labels,
+        types=types,
         totals=library_size(values) if value_kind == "counts" else None,
         value_kind=value_kind,
         labels_key=labels_key,
         var=adata.var.copy(),
         split=dict(about.get("split", {})),
         dataset=str(about["dataset"]) if "dataset" in about else None,
+        names=tuple(adata.obs_names.astype(str)),
+        batch_key=batch_key,
+        batches=batches,
+        batch_names=batch_names,
     )
 
 
-def prepare_validation(adata: ad.AnnData, data: TrainingData, *, layer: str | None) -> sparse.csr_matrix:
-    """Return log1p CP10k of validation cells on the modelled genes, CSR ``(n_cells, n_genes)``.
+def _codes(cells: ad.AnnData, key: str | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return the number of each cell's category and the categories; all 0 and none without a column."""
+    if key is None:
+        return np.zeros(cells.n_obs, dtype=np.int64), ()
+    categories = cells.obs[key].astype(str).astype("category")
+    return categories.cat.codes.to_numpy(dtype=np.int64, copy=True), tuple(categories.cat.categories)
+
+
+def _numbers(cells: ad.AnnData, key: str | None, names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the number of each cell's category among known ones, -1 for others."""
+    if key is None or key not in cells.obs:
+        return np.full(cells.n_obs, 0 if key is None else -1, dtype=np.int64)
+    return np.asarray(pd.Index(names).get_indexer(cells.obs[key].astype(str)), dtype=np.int64)
+
+
+def prepare_validation(adata: ad.AnnData, data: TrainingData, *, layer: str | None) -> ValidationData:
+    """Bring validation cells into the form of the training cells.
 
     Raises
     ------
@@ -121,11 +183,17 @@ def prepare_validation(adata: ad.AnnData, data: TrainingData, *, layer: str | No
         msg = f"training cells hold {data.value_kind} and validation cells {value_kind} values; use the same for both"
         raise InputError(msg)
     values = sparse.csr_matrix(expression_matrix(adata, layer))
-    return _log_expr(values, value_kind)[:, np.flatnonzero(data.modelled)]
+    return ValidationData(
+        values=values,
+        log_expr=_log_expr(values, value_kind)[:, np.flatnonzero(data.modelled)],
+        totals=library_size(values) if value_kind == "counts" else None,
+        labels=_numbers(adata, data.labels_key, data.types),
+        batches=_numbers(adata, data.batch_key, data.batch_names),
+    )
 
 
 def hold_out(
-    adata: ad.AnnData, labels_key: str, fraction: float, *, random_state: int, smallest: int = 20
+    adata: ad.AnnData, labels_key: str | None, fraction: float, *, random_state: int, smallest: int = 20
 ) -> tuple[ad.AnnData, ad.AnnData | None]:
     """Take a stratified share of the cells for validation, none of types with fewer than ``smallest`` cells.
 
@@ -135,7 +203,7 @@ def hold_out(
         msg = f"validation= as a share of the cells must lie in [0, 1); found {fraction}"
         raise InputError(msg)
     rng = np.random.default_rng(random_state)
-    labels = adata.obs[labels_key].astype(str).to_numpy()
+    labels = np.zeros(adata.n_obs) if labels_key is None else adata.obs[labels_key].astype(str).to_numpy()
     held: list[NDArray[np.int64]] = []
     for label in np.unique(labels):
         cells = np.flatnonzero(labels == label)

@@ -17,6 +17,7 @@ from scgarage.models.drawn import Drawn
 from scgarage.models.labelling import LabelClassifier
 from scgarage.models.library_size import LibrarySizes
 from scgarage.models.options import FitOptions
+from scgarage.models.spec import Wanted
 from scgarage.preprocess import counts_from_log_expr
 from scgarage.schema import UNSURE
 
@@ -59,12 +60,12 @@ class UnconditionalModel(GenerativeModel):
         background = PoissonBackground if counts else HurdleBackground
         return dict(self.parts_types) | {"background": background} | ({"library_sizes": LibrarySizes} if counts else {})
 
-    def draw(self, wanted: int | dict[str, int], generator: torch.Generator, rng: np.random.Generator) -> Drawn:
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw cells; single types are drawn by keeping the cells that the classifier gives to the type."""
         if isinstance(wanted, int):
             sizes = [min(CHUNK, wanted - start) for start in range(0, wanted, CHUNK)]
             return _join([self._draw(size, generator, rng) for size in sizes])
-        return _join([self._draw_type(name, number, generator, rng) for name, number in wanted.items()])
+        return _join([self._draw_type(str(name), number, generator, rng) for name, number in wanted.items()])
 
     def _draw(
         self, n_cells: int, generator: torch.Generator, rng: np.random.Generator, label: int | None = None
@@ -106,20 +107,24 @@ class UnconditionalModel(GenerativeModel):
                 raise SamplingError(msg)
             batch = self._draw(CHUNK, generator, rng, label=label)
             tried += CHUNK
-            mine = np.flatnonzero(batch.labels == name)[: n_cells - found]
+            mine = np.flatnonzero(np.asarray(batch.labels) == name)[: n_cells - found]
             found += len(mine)
             kept.append(_take(batch, mine))
         return _join(kept)
 
 
 def _take(drawn: Drawn, rows: NDArray[np.int64]) -> Drawn:
-    return Drawn(drawn.values[rows], drawn.labels[rows], None if drawn.probability is None else drawn.probability[rows])
+    return Drawn(
+        drawn.values[rows],
+        np.asarray(drawn.labels)[rows],
+        None if drawn.probability is None else drawn.probability[rows],
+    )
 
 
 def _join(parts: list[Drawn]) -> Drawn:
     probability = None if parts[0].probability is None else np.concatenate([p.probability for p in parts])
     return Drawn(
         sparse.csr_matrix(sparse.vstack([part.values for part in parts])),
-        np.concatenate([part.labels for part in parts]),
+        np.concatenate([np.asarray(part.labels) for part in parts]),
         probability,
     )

@@ -15,7 +15,7 @@ from scgarage.schema import COUNTS_LAYER, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE
 
 __all__ = ["annotate", "describe"]
 
-NOT_IN_CELLS = ("var_names", "var", "types", "format")
+NOT_IN_CELLS = ("var_names", "var", "types", "batches", "format")
 """Parts of a model's description that the synthetic cells carry in another form already."""
 
 
@@ -24,17 +24,20 @@ def annotate(
 ) -> ad.AnnData:
     """Write labels, source and provenance into synthetic cells; every value survives writing to h5ad."""
     key = about["labels_key"]
-    unsure = [UNSURE] if (drawn.labels == UNSURE).any() else []
     cells.obs_names = [f"{SYNTHETIC}_{number}" for number in range(cells.n_obs)]
-    cells.obs[key] = pd.Categorical(drawn.labels, categories=[*types, *unsure])
+    if drawn.labels is not None:
+        unsure = [UNSURE] if (drawn.labels == UNSURE).any() else []
+        cells.obs[key] = pd.Categorical(drawn.labels, categories=[*types, *unsure])
     if drawn.probability is not None:
         cells.obs[probability_key(key)] = drawn.probability.astype(np.float32)
+    if drawn.batches is not None:
+        cells.obs[about["batch_key"]] = pd.Categorical(drawn.batches, categories=about["batches"])
     cells.obs[SOURCE_KEY] = pd.Categorical([SYNTHETIC] * cells.n_obs)
     if about["value_kind"] == "counts":
         cells.layers[COUNTS_LAYER] = cells.X.copy()
     kept = {name: value for name, value in about.items() if name not in NOT_IN_CELLS}
     kept["history"] = {name: _numbers(column) for name, column in about["history"].items()}
-    cells.uns[UNS_KEY] = _writable(kept | {"random_state": random_state})
+    cells.uns[UNS_KEY] = _writable(kept | drawn.about | {"random_state": random_state})
     return cells
 
 
@@ -48,6 +51,8 @@ def describe(data: TrainingData, history: pd.DataFrame) -> dict[str, Any]:
         "value_kind": data.value_kind,
         "types": list(data.types),
         "type_counts": type_counts(data),
+        "batch_key": data.batch_key,
+        "batches": list(data.batch_names),
         "n_train": data.n_cells,
         "n_genes_modelled": int(data.modelled.sum()),
         "var_names": data.var.index.astype(str).tolist(),

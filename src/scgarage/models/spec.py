@@ -1,44 +1,124 @@
 """What users may ask a model to sample."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard, TypeVar
 
 import pandas as pd
 
 from scgarage.errors import InputError
 
-__all__ = ["SampleSpec", "parse_spec"]
+__all__ = ["Proportions", "SampleSpec", "Wanted", "parse_spec"]
 
 _Bool: type[Any] = bool  # an Integral to Python, not to users
 
-SampleSpec = int | Mapping[str, int] | pd.Series
-"""A number of cells, or a number of cells for each type."""
+SampleSpec = int | Mapping[str, int] | pd.Series | pd.DataFrame
+"""A number of cells; a number for each type; or a table of numbers, types by batches."""
+
+Proportions = Literal["train", "balanced"] | Mapping[str, float]
+"""How a plain number of cells is divided among types."""
+
+Wanted = int | dict[str, int] | dict[tuple[str, str], int]
+"""A request that was checked: a number, numbers above zero by type, or by type and batch."""
 
 
-def parse_spec(spec: SampleSpec, types: Sequence[str]) -> int | dict[str, int]:
-    """Check a request and return it as a number, or as numbers above zero by type.
+def parse_spec(
+    spec: SampleSpec,
+    types: Sequence[str],
+    *,
+    batches: Sequence[str] = (),
+    batch: str | None = None,
+    proportions: Proportions = "train",
+) -> Wanted:
+    """Check a request and bring it into one of three forms.
 
     Raises
     ------
     InputError
-        For numbers that are not whole or below one, and for unknown types.
+        For numbers that are not whole or below one, unknown types or batches, and shares that do not add up to one.
     """
+    if batch is not None and batch not in batches:
+        listed = ", ".join(map(repr, batches)) or "none, it was fitted without batch_key"
+        msg = f"the model knows no batch {batch!r}; its batches: {listed}"
+        raise InputError(msg)
+    if isinstance(spec, pd.DataFrame):
+        return _table(spec, types, batches, batch)
     if _is_whole(spec):
-        return _whole(spec, "the number of cells", smallest=1)
+        number = _whole(spec, "the number of cells", smallest=1)
+        if proportions == "train" and batch is None:
+            return number
+        wanted = _divide(number, proportions, types)
+    else:
+        wanted = _by_type(spec, types)
+    return wanted if batch is None else {(name, batch): n for name, n in wanted.items()}
+
+
+def _by_type(spec: SampleSpec, types: Sequence[str]) -> dict[str, int]:
     if not isinstance(spec, Mapping | pd.Series):
         msg = f"ask for a number of cells or for a table type -> number; found {type(spec).__name__}"
         raise InputError(msg)
-    unknown = [str(name) for name in spec.keys() if name not in types]  # noqa: SIM118  (a Series iterates over values)
-    if unknown:
-        msg = f"the model knows no type {', '.join(map(repr, unknown))}; its types: {', '.join(map(repr, types))}"
-        raise InputError(msg)
+    _check_names(spec.keys(), types, "type")
     wanted = {str(name): _whole(number, f"the number of {name!r} cells", smallest=0) for name, number in spec.items()}
-    wanted = {name: number for name, number in wanted.items() if number}
-    if not wanted:
+    return _positive(wanted)
+
+
+def _table(
+    spec: pd.DataFrame, types: Sequence[str], batches: Sequence[str], batch: str | None
+) -> dict[tuple[str, str], int]:
+    if batch is not None:
+        msg = f"the table names its batches; leave batch={batch!r} out"
+        raise InputError(msg)
+    _check_names(spec.index, types, "type")
+    _check_names(spec.columns, batches, "batch")
+    return _positive(
+        {
+            (str(name), str(column)): _whole(
+                spec.loc[name, column], f"the number of {name!r} cells in {column!r}", smallest=0
+            )
+            for name in spec.index
+            for column in spec.columns
+        }
+    )
+
+
+def _divide(number: int, proportions: Proportions, types: Sequence[str]) -> dict[str, int]:
+    """Divide a number of cells among types by largest remainders."""
+    if isinstance(proportions, str):
+        if proportions != "balanced" or not types:
+            msg = (
+                f"proportions={proportions!r}: expected 'train', or, for a model with cell types, 'balanced' or a "
+                "share for each type"
+            )
+            raise InputError(msg)
+        proportions = dict.fromkeys(types, 1 / len(types))
+    _check_names(proportions, types, "type")
+    shares = pd.Series(dict(proportions), dtype=float)
+    if not (shares >= 0).all() or not abs(shares.sum() - 1) < 1e-6:
+        msg = f"proportions must be shares of at least 0 that add up to 1; found {shares.to_dict()}"
+        raise InputError(msg)
+    numbers = (shares * number).astype(int)
+    rest = (shares * number - numbers).sort_values(ascending=False, kind="stable").index[: number - numbers.sum()]
+    numbers[rest] += 1
+    return _positive({str(name): int(n) for name, n in numbers.items()})
+
+
+_Key = TypeVar("_Key")
+
+
+def _positive(wanted: dict[_Key, int]) -> dict[_Key, int]:
+    kept = {key: number for key, number in wanted.items() if number}
+    if not kept:
         msg = "the numbers of cells asked for add up to zero"
         raise InputError(msg)
-    return wanted
+    return kept
+
+
+def _check_names(names: Iterable[object], known: Sequence[str], what: str) -> None:
+    unknown = [str(name) for name in names if name not in known]
+    if unknown:
+        listed = ", ".join(map(repr, known)) or "none"
+        msg = f"the model knows no {what} {', '.join(map(repr, unknown))}; it knows: {listed}"
+        raise InputError(msg)
 
 
 def _whole(number: object, what: str, *, smallest: int) -> int:

@@ -12,6 +12,7 @@ from scgarage.plotting.joint_embedding import joint_embedding
 from scgarage.plotting.library_size import genes_detected, library_size
 from scgarage.plotting.palette import SOURCE_COLOURS, TYPE_COLOURS, type_colours
 from scgarage.plotting.scores import score_sd, scores
+from scgarage.plotting.sensitivity import sensitivity
 
 __all__ = [
     "SOURCE_COLOURS",
@@ -26,6 +27,7 @@ __all__ = [
     "moments",
     "score_sd",
     "scores",
+    "sensitivity",
     "type_colours",
     "type_counts",
 ]

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scgarage.errors import InputError
+from scgarage.metrics.metric import TARGETS
 from scgarage.plotting.palette import INK, SOURCE_COLOURS, TYPE_COLOURS
 from scgarage.plotting.style import own_axes, plain, styled
 
@@ -21,8 +22,8 @@ def score_sd(table: pd.DataFrame) -> "pd.Series[float]":
 
     .. math:: \mathrm{sd}(s) = \mathrm{sd}(v) / |n - f|
 
-    with value :math:`v`, null :math:`n` and floor :math:`f`; for metrics with a target of 0.5 null and floor
-    are their distances to it, as in the score itself.
+    with value :math:`v`, null :math:`n` and floor :math:`f`; for metrics with a target null and floor are their
+    distances to it, as in the score itself.
 
     Parameters
     ----------
@@ -34,7 +35,8 @@ def score_sd(table: pd.DataFrame) -> "pd.Series[float]":
     One sd a row; missing where floor and null are equal.
     """
     ends = table[["floor", "null"]]
-    ends = ends.where(table["better"] != "target 0.5", (ends - 0.5).abs())
+    target = table["better"].map(TARGETS).astype(float)
+    ends = ends.where(target.isna(), ends.sub(target, axis=0).abs())
     width = (ends["null"] - ends["floor"]).abs()
     return table["value_sd"] / width.where(width > 0)
 

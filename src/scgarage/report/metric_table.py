@@ -25,6 +25,7 @@ DIRECTIONS = {
     "lower": "↓ lower",
     "higher": "↑ higher",
     "target 0.5": "→ 0.5",
+    "target 1": "→ 1",
 }
 
 THEMES = {
@@ -33,7 +34,10 @@ THEMES = {
         "Computed on principal components; the null has independent genes in each type.",
     ),
     "genes": ("Genes", "Computed on log1p CP10k; the null has independent genes in each type."),
-    "labels": ("Cell types", "Computed on the labels; the null gives every cell the commonest type."),
+    "labels": (
+        "Cell types",
+        "Computed on the labels; the null gives every cell the commonest type, or permutes the types.",
+    ),
     "memorisation": ("Copying of training cells", "The null is training cells drawn again: a perfect copy."),
     "other": ("Other metrics", "Metrics that this version of the registry does not know."),
 }

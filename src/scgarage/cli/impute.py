@@ -1,0 +1,81 @@
+"""``scgarage impute``."""
+
+from typing import Any
+
+from scgarage.cli.options import ReadOptions, check_outputs
+from scgarage.cli.output import say
+
+__all__ = ["run_impute"]
+
+
+def run_impute(
+    data: str,
+    out: str,
+    method: str = "began",
+    labels_key: str | None = None,
+    batch_key: str | None = None,
+    layer: str | None = None,
+    check: bool = False,
+    table: str | None = None,
+    params: dict[str, Any] | None = None,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Impute drop-outs; counts stay in X, the layer "imputed" is added.
+
+    Often it is better not to impute: --check measures it on your data first. Imputed values are no measurements; do not
+    test for differential expression or correlate genes with them.
+
+    Parameters
+    ----------
+    data
+        File of cells, counts or log-normalised.
+    out
+        File to write, h5ad.
+    method
+        Imputer: none, knn, magic, alra or began.
+    labels_key
+        Column of obs with the cell types, for began; clusters by default.
+    batch_key
+        Column of obs with the batch or sequencing technology, for began.
+    layer
+        Layer that holds the values, instead of X.
+    check
+        Compare the method with no imputation on held-out molecules first, and say whether to use it.
+    table
+        Table of that comparison to write, csv.
+    params
+        Settings of the method, one by one: --params.n-repeats 5.
+    random_state
+        Seed.
+    read
+        How to read text files.
+    overwrite
+        Replace outputs that exist.
+    """
+    check_outputs(out, table, overwrite=overwrite)
+    from scgarage.imputers import imputer_class
+    from scgarage.io import write_h5ad
+
+    imputer = imputer_class(method)(**{"random_state": random_state, **(params or {})})
+    adata = read.read(data, labels_key=labels_key)
+    if check or table is not None:
+        from scgarage.recovery import check_imputation
+
+        result = check_imputation(
+            adata,
+            {method: imputer},
+            labels_key=labels_key,
+            batch_key=batch_key,
+            layer=layer,
+            random_state=random_state,
+        )
+        say(result.text())
+        if table is not None:
+            say(f"table: {result.save(table, overwrite=overwrite)}")
+    made = imputer.fit(adata, labels_key=labels_key, batch_key=batch_key, layer=layer).transform(adata)
+    write_h5ad(made, out, overwrite=overwrite)
+    n_imputed = int(made.var["scgarage_imputed"].sum())
+    say(f"{made.n_obs:,} cells, {n_imputed:,} of {made.n_vars:,} genes imputed (layers['imputed']): {out}")
+    say("For looking at cells only; do not test for differential expression or correlate genes with imputed values.")

@@ -1,0 +1,50 @@
+"""Defects of composition: the right cells with wrong labels or in wrong numbers."""
+
+# ruff: noqa: ARG001  (every defect has the same signature)
+
+import numpy as np
+from anndata import AnnData
+
+__all__ = ["lost_rare_type", "mislabelled", "one_batch", "skewed_proportions"]
+
+MISLABELLED = 0.3
+"""Share of the cells that get the label of another cell."""
+
+REMOVED = 0.7
+"""Share of the commonest type that skewed proportions lack."""
+
+RARE = 0.05
+"""Share of the cells below which a type is rare."""
+
+
+def lost_rare_type(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
+    """Return the cells without the commonest rare type; without the rarest type where none is rare."""
+    shares = cells.obs[labels_key].astype(str).value_counts(normalize=True)
+    rare = shares[shares < RARE]
+    lost = (rare if len(rare) else shares.iloc[-1:]).index[0]
+    return cells[(cells.obs[labels_key].astype(str) != lost).to_numpy()].copy()
+
+
+def skewed_proportions(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
+    """Return the cells without 70 % of those of the commonest type."""
+    labels = cells.obs[labels_key].astype(str)
+    common = np.flatnonzero((labels == labels.mode()[0]).to_numpy())
+    removed = np.random.default_rng(random_state).permutation(common)[: round(REMOVED * len(common))]
+    return cells[np.setdiff1d(np.arange(cells.n_obs), removed)].copy()
+
+
+def mislabelled(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
+    """Return the cells with the labels of 30 % of them permuted; the proportions stay."""
+    rng = np.random.default_rng(random_state)
+    labels = cells.obs[labels_key].astype(str).to_numpy(dtype=object)
+    chosen = rng.permutation(len(labels))[: round(MISLABELLED * len(labels))]
+    labels[chosen] = labels[rng.permutation(chosen)]
+    changed = cells.copy()
+    changed.obs[labels_key] = labels
+    return changed
+
+
+def one_batch(cells: AnnData, labels_key: str, *, batch_key: str, random_state: int = 0) -> AnnData:
+    """Return the cells of the largest batch only."""
+    batches = cells.obs[batch_key].astype(str)
+    return cells[(batches == batches.mode()[0]).to_numpy()].copy()

@@ -1,0 +1,106 @@
+"""Imputers, by name in :data:`IMPUTERS`; whether to use one is judged by :mod:`scgarage.recovery`."""
+
+from typing import Any
+
+from anndata import AnnData
+
+from scgarage.errors import InputError
+from scgarage.imputers.base import IMPUTED, IMPUTED_SD, Filled, Imputer, ImputerConfig
+from scgarage.imputers.began import Began, BeganConfig
+from scgarage.imputers.diffusion import Diffusion, DiffusionConfig
+from scgarage.imputers.identity import NoImputation
+from scgarage.imputers.knn import KnnConfig, KnnSmoothing
+from scgarage.imputers.low_rank import LowRank, LowRankConfig
+
+IMPUTERS: dict[str, type[Imputer]] = {
+    "none": NoImputation,
+    "knn": KnnSmoothing,
+    "magic": Diffusion,
+    "alra": LowRank,
+    "began": Began,
+}
+"""Imputers by name; the command line, the check of recovery and the contract test read this."""
+
+__all__ = [
+    "IMPUTED",
+    "IMPUTED_SD",
+    "IMPUTERS",
+    "Began",
+    "BeganConfig",
+    "Diffusion",
+    "DiffusionConfig",
+    "Filled",
+    "Imputer",
+    "ImputerConfig",
+    "KnnConfig",
+    "KnnSmoothing",
+    "LowRank",
+    "LowRankConfig",
+    "NoImputation",
+    "impute",
+    "imputer_class",
+]
+
+
+def imputer_class(name: str) -> type[Imputer]:
+    """Return the class of an imputer.
+
+    Raises
+    ------
+    InputError
+        When there is no imputer of that name.
+    """
+    if name not in IMPUTERS:
+        msg = f"there is no imputer {name!r}; available: {', '.join(map(repr, IMPUTERS))}"
+        raise InputError(msg)
+    return IMPUTERS[name]
+
+
+def impute(
+    adata: AnnData,
+    *,
+    method: str = "began",
+    labels_key: str | None = None,
+    batch_key: str | None = None,
+    layer: str | None = None,
+    **settings: Any,
+) -> AnnData:
+    """Impute the drop-outs of a data set.
+
+    Ask :func:`scgarage.recovery.check_imputation` first whether this helps: often it does not. Imputed values are
+    no measurements: never test for differential expression or correlate genes with them.
+
+    Parameters
+    ----------
+    adata
+        Counts or log-normalised values, ``(n_cells, n_genes)``; not changed.
+    method
+        Name from :data:`IMPUTERS`.
+    labels_key
+        Column of ``obs`` with the cell types, for ``"began"``; Leiden clusters by default.
+    batch_key
+        Column of ``obs`` with the batch or sequencing technology, for ``"began"``.
+    layer
+        Layer that holds the values; ``X`` by default.
+    **settings
+        Settings of the method; see its ``Config``.
+
+    Returns
+    -------
+    A copy with ``layers["imputed"]``, ``layers["imputed_sd"]`` (methods with repeats), ``var["scgarage_imputed"]``
+    and ``uns["scgarage"]["imputation"]``: see :meth:`Imputer.transform`. ``X`` is what it was.
+
+    Raises
+    ------
+    InputError
+        For data or arguments that cannot be used.
+
+    Examples
+    --------
+    >>> import scgarage as sg
+    >>> made = impute(sg.datasets.pbmc68k(), method="knn")
+    >>> made.layers["imputed"].shape
+    (700, 765)
+    """
+    imputer = imputer_class(method)(**settings)
+    return imputer.fit(adata, labels_key=labels_key, batch_key=batch_key, layer=layer).transform(adata)

@@ -1,0 +1,248 @@
+"""What every imputer offers: fit and transform."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.metadata import version
+from typing import Any, ClassVar, Self
+
+import anndata as ad
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from scgarage.errors import InputError
+from scgarage.imputers.cells import Cells, prepare
+from scgarage.preprocess import match_genes, select_hvg
+from scgarage.schema import UNS_KEY
+
+__all__ = ["IMPUTED", "IMPUTED_SD", "Filled", "Imputer", "ImputerConfig"]
+
+IMPUTED = "imputed"
+"""Layer that holds imputed expression, log1p CP10k."""
+
+IMPUTED_SD = "imputed_sd"
+"""Layer that holds the standard deviation of imputed expression over repeats."""
+
+
+@dataclass(frozen=True)
+class ImputerConfig:
+    """Settings that all imputers have.
+
+    Attributes
+    ----------
+    n_top_genes
+        Highly variable genes to impute; the other genes keep what was observed. ``None`` imputes all.
+    keep_observed
+        Leave observed values that are not zero as they are.
+    random_state
+        Seed of everything that is drawn.
+    """
+
+    n_top_genes: int | None = 2000
+    keep_observed: bool = True
+    random_state: int = 0
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a method says about the imputed genes.
+
+    Attributes
+    ----------
+    mean
+        Expression, log1p CP10k, float32 ``(n_cells, n_genes)``; values below zero count as zero.
+    sd
+        Standard deviation over repeats, same shape; ``None`` for a method without repeats.
+    """
+
+    mean: NDArray[np.float32]
+    sd: NDArray[np.float32] | None = None
+
+
+class Imputer(ABC):
+    """Base of all imputers.
+
+    A subclass names itself, brings a ``Config`` and writes :meth:`learn` and :meth:`fill`.
+
+    Parameters
+    ----------
+    config
+        Settings; the defaults of ``Config`` when left out.
+    **settings
+        Single settings, in place of those of ``config``.
+
+    Raises
+    ------
+    InputError
+        For a setting that the method does not have, or one that is out of range.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Any]] = ImputerConfig
+    uses_labels: ClassVar[bool] = False
+
+    def __init__(self, config: Any = None, **settings: Any) -> None:
+        known = [field.name for field in fields(self.Config)]
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            msg = f"{self.name} has no setting {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
+            raise InputError(msg)
+        self.config = replace(config or self.Config(), **settings)
+        self.about: dict[str, Any] = {}
+
+    # ------------------------------------------------------------------ what a subclass writes
+    @abstractmethod
+    def learn(self, cells: Cells) -> dict[str, Any]:
+        """Learn from cells with the imputed genes only; return plain values worth recording."""
+
+    @abstractmethod
+    def fill(self, cells: Cells) -> Filled:
+        """Return expression of all entries of the imputed genes."""
+
+    # ------------------------------------------------------------------ what users call
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the imputer has learned from cells."""
+        return bool(self.about)
+
+    def fit(
+        self,
+        adata: ad.AnnData,
+        *,
+        labels_key: str | None = None,
+        batch_key: str | None = None,
+        layer: str | None = None,
+        genes_key: str | None = None,
+    ) -> Self:
+        """Learn from cells.
+
+        Parameters
+        ----------
+        adata
+            Cells, counts or log-normalised, ``(n_cells, n_genes)``; not changed.
+        labels_key
+            Column of ``obs`` with the cell types, for methods that use them.
+        batch_key
+            Column of ``obs`` with the batch or sequencing technology, for methods that use it.
+        layer
+            Layer that holds the values; ``X`` by default.
+        genes_key
+            Boolean column of ``var`` with the genes to impute, in place of the ``n_top_genes`` most variable ones.
+
+        Returns
+        -------
+        The imputer itself.
+
+        Raises
+        ------
+        InputError
+            For data or arguments that cannot be used.
+        TrainingError
+            When training diverges.
+        """
+        cells = prepare(adata, labels_key=labels_key, batch_key=batch_key, layer=layer)
+        if min(adata.shape) < 3:
+            msg = f"imputation learns from other cells and genes; found {adata.n_obs} cells and {adata.n_vars} genes"
+            raise InputError(msg)
+        self._genes = self._choose_genes(adata, cells, genes_key)
+        learned = self.learn(cells.on_genes(self._genes))
+        self._var_names = adata.var_names.copy()
+        self._keys = {"labels_key": labels_key, "batch_key": batch_key, "layer": layer}
+        self.about = {
+            "method": self.name,
+            "version": version("scgarage"),
+            "parameters": asdict(self.config),
+            "n_cells": adata.n_obs,
+            "n_genes": len(self._genes),
+            "value_kind": cells.value_kind,
+            "scale": "log1p CP10k" if cells.value_kind == "counts" else "as given (log-normalised)",
+        }
+        self.about |= self._keys | learned
+        return self
+
+    def transform(self, adata: ad.AnnData) -> ad.AnnData:
+        """Impute cells: those of the fit, or others with the same genes.
+
+        Parameters
+        ----------
+        adata
+            Cells with the genes, layer and columns of the fit; not changed.
+
+        Returns
+        -------
+        A copy, genes in the order of the fit, in which ``X`` is what it was. It has besides
+
+        - ``layers["imputed"]``: log1p CP10k, CSR float32; genes that were not imputed hold what was observed;
+        - ``layers["imputed_sd"]``: standard deviation over repeats on the same scale, CSR float32, 0 for observed
+          values that were kept; missing for methods without repeats, which do not know how sure they are;
+        - ``var["scgarage_imputed"]``: which genes were imputed;
+        - ``uns["scgarage"]["imputation"]``: method, settings and scale.
+
+        Raises
+        ------
+        InputError
+            When the imputer is not fitted, or genes, kind of values or columns differ from the fit.
+        """
+        if not self.is_fitted:
+            msg = f"{self.name} is not fitted; call fit(adata) first"
+            raise InputError(msg)
+        adata = match_genes(adata, self._var_names, what="the cells to impute")
+        cells = prepare(adata, **self._keys)
+        if cells.value_kind != self.about["value_kind"]:
+            msg = (
+                f"the fit saw {self.about['value_kind']} and these cells hold {cells.value_kind}; use the same for both"
+            )
+            raise InputError(msg)
+        part = cells.on_genes(self._genes)
+        filled = self.fill(part)
+        made = adata.copy()
+        others = cells.log_expr
+        made.layers[IMPUTED] = self._widen(self._keep(filled.mean, part.log_expr, part.log_expr.data), others)
+        if filled.sd is not None:
+            sd = self._keep(filled.sd, part.log_expr, 0.0)
+            made.layers[IMPUTED_SD] = self._widen(sd, sparse.csr_matrix(others * 0))
+        made.var["scgarage_imputed"] = np.isin(np.arange(made.n_vars), self._genes)
+        made.uns[UNS_KEY] = dict(made.uns.get(UNS_KEY, {})) | {"imputation": writable(self.about)}
+        return made
+
+    def _choose_genes(self, adata: ad.AnnData, cells: Cells, genes_key: str | None) -> NDArray[np.int64]:
+        if genes_key is None:
+            return np.flatnonzero(select_hvg(cells.log_expr, self.config.n_top_genes))
+        if genes_key not in adata.var or adata.var[genes_key].dtype != bool or adata.var[genes_key].sum() < 3:
+            msg = f"genes_key={genes_key!r} must be a column of adata.var that is True for at least 3 genes, else False"
+            raise InputError(msg)
+        return np.flatnonzero(adata.var[genes_key].to_numpy())
+
+    def _keep(self, values: NDArray[np.float32], observed: sparse.csr_matrix, kept: Any) -> NDArray[np.float32]:
+        """Put ``kept`` where something was observed, if that is wanted; nothing is below zero."""
+        values = np.maximum(values, 0, dtype=np.float32)
+        if self.config.keep_observed:
+            rows = np.repeat(np.arange(observed.shape[0]), np.diff(observed.indptr))
+            values[rows, observed.indices] = kept
+        return values
+
+    def _widen(self, values: NDArray[np.float32], others: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Return all genes: ``values`` for the imputed ones, ``others`` for the rest."""
+        rest = np.setdiff1d(np.arange(others.shape[1]), self._genes)
+        joined = sparse.hstack([sparse.csr_matrix(values), others[:, rest]], format="csr", dtype=np.float32)
+        wide = sparse.csr_matrix(joined[:, np.argsort(np.concatenate([self._genes, rest]))])
+        wide.sort_indices()
+        return wide
+
+    def __repr__(self) -> str:
+        state = f"fitted on {self.about['n_cells']} cells" if self.is_fitted else "not fitted"
+        return f"{type(self).__name__}({state})"
+
+
+def writable(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out ``None`` (absent means not set) and turn sequences into arrays, as h5ad wants."""
+    kept = {name: value for name, value in values.items() if value is not None}
+    return {
+        name: writable(value)
+        if isinstance(value, dict)
+        else np.asarray(value)
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else value
+        for name, value in kept.items()
+    }

@@ -1,0 +1,96 @@
+"""Settings of the default model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scgarage.errors import InputError
+
+__all__ = ["GarageConfig"]
+
+JITTERS = (0.5, 0.7, 0.85, 1.0)
+"""Jitters that ``"auto"`` chooses from, the smallest first."""
+
+
+@dataclass(frozen=True)
+class GarageConfig:
+    """Settings of :class:`Garage`; *measured* means docs/research/log.md.
+
+    Attributes
+    ----------
+    n_top_genes
+        Highly variable genes that the factors are fitted on; all genes are generated (measured).
+    n_factors
+        Shared factors (measured: 10 are too few on blood, 40 bring nothing more).
+    n_sweeps, n_kept
+        Gibbs sweeps before the draws of the factors that are kept, and their number (measured: no change after 25).
+    ridge
+        Precision of the loadings' prior, in cells (measured elsewhere).
+    mean_prior
+        Cells that the expected mean of a type is worth beside its own (measured: shrinking means harms rare types).
+    batch_prior
+        The same with batches, where the expected mean is that of the same type in other batches.
+    rate_prior
+        Cells that a gene's distribution of rates over all types is worth beside a type's own (measured: 5 to 20 alike).
+    min_cells
+        Genes seen in fewer training cells are drawn independently of the others.
+    seeds
+        Which training cells are seeds: ``"all"``, ``"stratified"`` for a share of each type, ``"none"`` (measured: with
+        labels the choice does not matter).
+    seed_share
+        Share of the cells of each type that ``"stratified"`` takes, at least three.
+    jitter
+        How far seeds are moved, 0 to 1; at 1 nothing of a single cell is left. ``"auto"`` takes the smallest of 0.5,
+        0.7, 0.85 and 1 at which positions are no nearer to training than to validation cells.
+    max_cells
+        Cells that the factors are fitted on at most, rare types kept whole.
+    resolution
+        Leiden resolution of the clusters that stand in for types when there are no labels (measured).
+    refine
+        Whether to train the adversarial stage; it is used only when it beats its start on the validation cells.
+    hidden, n_noise
+        Widths of generator and critic, and dimensions of the noise.
+    n_iterations, batch_size, learning_rate, gamma, ema_decay
+        Length and step of the adversarial training, and weight of R1 and R2 (after R3GAN).
+    validate_every, patience
+        Iterations between two validation scores, and scores without improvement before training stops.
+    random_state
+        Seed.
+    """
+
+    n_top_genes: int | None = 1000
+    n_factors: int = 20
+    n_sweeps: int = 25
+    n_kept: int = 6
+    ridge: float = 10.0
+    mean_prior: float = 0.1
+    batch_prior: float = 3.0
+    rate_prior: float = 5.0
+    min_cells: int = 10
+    seeds: Literal["all", "stratified", "none"] = "all"
+    seed_share: float = 0.2
+    jitter: float | Literal["auto"] = "auto"
+    max_cells: int = 10_000
+    resolution: float = 2.0
+    refine: bool = True
+    hidden: tuple[int, ...] = (128, 128)
+    n_noise: int = 8
+    n_iterations: int = 1500
+    batch_size: int = 256
+    learning_rate: float = 2e-4
+    gamma: float = 1.0
+    ema_decay: float = 0.99
+    validate_every: int = 50
+    patience: int | None = 8
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        if self.jitter != "auto" and not (isinstance(self.jitter, float | int) and 0 <= self.jitter <= 1):
+            msg = f"jitter must be 'auto' or a number from 0 to 1; found {self.jitter!r}"
+            raise InputError(msg)
+        if self.seeds not in ("all", "stratified", "none"):
+            msg = f"seeds must be 'all', 'stratified' or 'none'; found {self.seeds!r}"
+            raise InputError(msg)
+        for name in ("n_factors", "n_kept", "n_iterations", "batch_size", "max_cells", "min_cells"):
+            if getattr(self, name) < 1:
+                msg = f"{name} must be at least 1; found {getattr(self, name)}"
+                raise InputError(msg)

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from anndata import AnnData
+
+from scgarage.evaluation.sensitivity import count_defects as defects
+
+KEY = "cell_type"
+ALL = [getattr(defects, name) for name in defects.__all__]
+
+
+@pytest.fixture(scope="module")
+def cells(simulate) -> AnnData:
+    return simulate(500, seed=5)
+
+
+def dense(cells: AnnData) -> np.ndarray:
+    return cells.to_df().to_numpy()
+
+
+def within_variance(cells: AnnData, values: np.ndarray) -> float:
+    labels = cells.obs[KEY].astype(str).to_numpy()
+    return float(np.mean([values[labels == name].var(axis=0).mean() for name in ("B", "T")]))
+
+
+@pytest.mark.parametrize("defect", ALL, ids=defects.__all__)
+def test_counts_stay_counts_and_labels_and_the_input_stay(defect, cells: AnnData) -> None:
+    before = dense(cells).copy()
+    made, again, other = (defect(cells, KEY, random_state=seed) for seed in (0, 0, 1))
+    values = dense(made)
+    assert (values >= 0).all()
+    assert (values == np.round(values)).all()
+    assert made.obs[KEY].tolist() == cells.obs[KEY].tolist()
+    assert made.var_names.equals(cells.var_names)
+    assert (dense(again) == values).all()
+    assert (dense(other) == values).all() == (defect in {defects.copies, defects.double_depth})
+    assert (dense(cells) == before).all()
+
+
+@pytest.mark.parametrize(
+    ("defect", "depth"),
+    [
+        (defects.copies, 1.0),
+        (defects.jittered_copies, 0.9),
+        (defects.half_depth, 0.5),
+        (defects.double_depth, 2.0),
+        (defects.dropout, 0.8),
+        (defects.averaged, 1.0),
+        (defects.merged_types, 1.0),
+        (defects.permuted_genes, 1.0),
+        (defects.independent_genes, 1.0),
+        (defects.shrunken_variance, 1.0),
+    ],
+)
+def test_total_counts_change_as_described(defect, depth: float, cells: AnnData) -> None:
+    assert dense(defect(cells, KEY)).sum() / dense(cells).sum() == pytest.approx(depth, rel=0.04)
+
+
+def test_permuting_keeps_each_gene_of_each_type_and_breaks_the_cells(cells: AnnData) -> None:
+    made, labels = dense(defects.permuted_genes(cells, KEY)), cells.obs[KEY].astype(str).to_numpy()
+    for name in np.unique(labels):
+        assert (np.sort(made[labels == name], axis=0) == np.sort(dense(cells)[labels == name], axis=0)).all()
+    assert made.sum(axis=1).std() < 0.7 * dense(cells).sum(axis=1).std()
+
+
+def test_variances_are_those_described(cells: AnnData) -> None:
+    real = within_variance(cells, dense(cells))
+    shrunk = within_variance(cells, dense(defects.shrunken_variance(cells, KEY)))
+    rounding = 0.25  # the most that rounding at random adds to a gene
+    assert 0.68 * real < shrunk < 0.72 * real + rounding
+    assert within_variance(cells, dense(defects.averaged(cells, KEY))) < 0.75 * real
+
+
+def test_merged_types_have_the_same_mean(cells: AnnData) -> None:
+    made, labels = dense(defects.merged_types(cells, KEY)), cells.obs[KEY].astype(str).to_numpy()
+    before, after = (
+        np.abs(values[labels == "B"].mean(axis=0) - values[labels == "T"].mean(axis=0)).mean()
+        for values in (dense(cells), made)
+    )
+    assert after < 0.15 * before
+    others = ~np.isin(labels, ["B", "T"])
+    assert (made[others] == dense(cells)[others]).all()
+
+
+def test_a_missing_column_is_an_error(cells: AnnData) -> None:
+    with pytest.raises(KeyError, match="no such"):
+        defects.permuted_genes(cells, "no such")

@@ -1,0 +1,118 @@
+import anndata as ad
+import numpy as np
+import pytest
+
+import scgarage as sg
+from scgarage.errors import InputError
+from scgarage.preprocess import Split
+from scgarage.structure import compare_structure, select_genes
+from scgarage.structure.compare import COLUMNS, METRICS, NO_SCORE
+
+OPTIONS = {"selection": "pca_loading", "n_top_genes": 40, "choose": "n_types"}
+
+
+@pytest.fixture(scope="module")
+def parts() -> Split:
+    cells = sg.datasets.pbmc68k()
+    return sg.pp.split(cells, labels_key="cell_type", random_state=0)
+
+
+def test_real_cells_score_near_zero(parts: Split) -> None:
+    table = compare_structure(parts.train, parts, **OPTIONS)
+    assert list(table) == list(COLUMNS)
+    assert table["metric"].tolist() == list(METRICS)
+    row = table.set_index("metric").loc["nmi"]
+    assert abs(row["value"] - row["floor"]) < 0.1
+    assert abs(row["score"]) < 0.4
+    assert row["score"] == pytest.approx((row["value"] - row["floor"]) / (row["null"] - row["floor"]))
+    assert row["n_cells"] == int(0.8 * parts.test.n_obs)
+    # Independent genes given the type have no variation but the types: clusters find them too well.
+    assert row["null"] > row["floor"] + 0.1
+
+
+def test_cells_with_shuffled_labels_are_told_from_real_ones(parts: Split) -> None:
+    shuffled = parts.train.copy()
+    shuffled.obs["cell_type"] = np.random.default_rng(0).permutation(parts.train.obs["cell_type"])
+    table = compare_structure(shuffled, parts, **OPTIONS).set_index("metric")
+    assert abs(table.loc["ari", "value"]) < 0.08
+    assert table.loc["ari", "floor"] > 0.3
+    assert table.loc["nmi", "score"] < -1  # below real cells, away from the null
+
+
+def test_independent_genes_score_near_one(parts: Split) -> None:
+    rng = np.random.default_rng(1)
+    means = parts.train.to_df().groupby(parts.train.obs["cell_type"].astype(str).to_numpy()).mean()
+    labels = rng.choice(parts.train.obs["cell_type"].astype(str), size=300)
+    poisson = ad.AnnData(rng.poisson(means.loc[labels]).astype(np.float32), var=parts.train.var)
+    poisson.obs["cell_type"] = labels
+    row = compare_structure(poisson, parts, **OPTIONS).set_index("metric").loc["nmi"]
+    assert row["score"] == pytest.approx(1.0, abs=0.35)
+
+
+def test_genes_are_those_of_the_training_cells(parts: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scgarage.structure import compare
+
+    seen = []
+    original = compare.score_structure
+
+    def spy(cells, settings, **options):
+        seen.append(cells)
+        return original(cells, settings, **options)
+
+    monkeypatch.setattr(compare, "score_structure", spy)
+    compare_structure(parts.validation, parts, resolutions=(0.5,), **(OPTIONS | {"selection": "fano"}))
+    train = sg.pp.log1p_cp10k(parts.train.X)
+    genes = select_genes(train, 40, selection="fano")
+    synthetic = sg.pp.log1p_cp10k(parts.validation.X)[:, genes].toarray()
+    known = {row.tobytes() for row in synthetic}
+    assert len(seen) == 9
+    assert all(row.tobytes() in known for row in seen[0].log_expr.toarray())
+    assert {len(cells) for cells in seen} == {int(0.8 * parts.validation.n_obs)}
+
+
+def test_order_of_genes_does_not_matter_and_unsure_cells_are_counted(parts: Split) -> None:
+    synthetic = parts.train.copy()
+    labels = synthetic.obs["cell_type"].astype(str).to_numpy()
+    rarest = str(synthetic.obs["cell_type"].value_counts().index[-1])
+    labels[labels == rarest] = "unsure"
+    synthetic.obs["cell_type"] = labels
+    options = OPTIONS | {"resolutions": (0.5, 1.0)}
+    table = compare_structure(synthetic, parts, **options)
+    n_unsure = int((labels == "unsure").sum())
+    assert (table["n_unsure"] == n_unsure).all()
+    note = table.loc[0, "note"]
+    assert (NO_SCORE in note) == np.isnan(table.loc[0, "score"])
+    assert f"{n_unsure} of {len(labels)} synthetic cells unsure: clustered, not scored" in note
+    assert f"no synthetic cells of: {rarest}" in note
+    moved = synthetic[:, np.random.default_rng(2).permutation(synthetic.n_vars)].copy()
+    assert compare_structure(moved, parts, **options).equals(table)
+
+
+def test_collapsed_cells_get_a_bad_score_and_no_error(parts: Split) -> None:
+    collapsed = ad.AnnData(parts.train.X[np.zeros(200, dtype=int)], var=parts.train.var)
+    collapsed.obs["cell_type"] = np.random.default_rng(3).choice(parts.train.obs["cell_type"], size=200)
+    table = compare_structure(collapsed, parts, **OPTIONS).set_index("metric")
+    assert table.loc[["ari", "nmi"], "value"].tolist() == [0.0, 0.0]
+    assert table.loc["nmi", "score"] < -1
+    assert np.isnan(table.loc["silhouette", "value"])
+    assert NO_SCORE in table.loc["silhouette", "note"]
+
+
+def test_log_normalised_cells_use_the_normal_null(easy: ad.AnnData) -> None:
+    normalised = easy.copy()
+    normalised.X = sg.pp.log1p_cp10k(easy.X)
+    parts = sg.pp.split(normalised, labels_key="cell_type")
+    table = compare_structure(parts.train, parts, resolutions=(0.3,), **OPTIONS)
+    assert table.loc[0, "note"].split("; ")[0] == "null: independent normal log values, for want of counts"
+    assert np.isfinite(table.set_index("metric").loc["ari", "null"])
+
+
+def test_unusable_input_is_refused(parts: Split) -> None:
+    with pytest.raises(InputError, match="n_repeats is 2; expected at least 3"):
+        compare_structure(parts.train, parts, n_repeats=2)
+    with pytest.raises(InputError, match=r"synthetic cells have no obs\['cell_type'\]"):
+        compare_structure(ad.AnnData(parts.train.X, var=parts.train.var), parts)
+    with pytest.raises(InputError, match="a sample would have 16 cells"):
+        compare_structure(parts.train[:20].copy(), parts)
+    with pytest.raises(InputError, match="n_top_genes is 1"):
+        compare_structure(parts.train, parts, n_top_genes=1)
