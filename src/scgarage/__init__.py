@@ -16,6 +16,8 @@ from scgarage.guard import guard
 
 if TYPE_CHECKING:
     from scgarage import (
+        benchmark,
+        biology,
         datasets,
         errors,
         imputers,
@@ -44,8 +46,8 @@ __version__ = version("scgarage")
 
 # Imported on first use: torch and scanpy take seconds, and `scgarage --help` needs neither.
 _MODULES = {
-    "datasets": "datasets", "errors": "errors", "imputers": "imputers", "io": "io", "metrics": "metrics",
-    "models": "models",
+    "benchmark": "benchmark", "biology": "biology", "datasets": "datasets", "errors": "errors",
+    "imputers": "imputers", "io": "io", "metrics": "metrics", "models": "models",
     "pl": "plotting", "plotting": "plotting", "pp": "preprocess", "privacy": "privacy",
     "recovery": "recovery", "seeds": "seeds",
     "structure": "structure", "training": "training", "utility": "utility",
@@ -59,6 +61,8 @@ __all__ = [
     "__version__",
     "audit",
     "augment",
+    "benchmark",
+    "biology",
     "check_imputation",
     "datasets",
     "errors",

@@ -14,8 +14,8 @@ from scgarage.cli import COMMANDS, main
 from scgarage.cli.parser import normalise
 
 SMALL = [
-    "--params.n-iterations", "4", "--params.gat-epochs", "3", "--params.n-top-genes", "60",
-    "--params.generator-hidden", "[16]", "--params.critic-hidden", "[16]", "--params.max-draws-per-cell", "50",
+    "--params.n-iterations", "4", "--params.n-sweeps", "3", "--params.n-top-genes", "60",
+    "--params.n-factors", "4", "--params.n-kept", "2", "--params.hidden", "[16]",
 ]  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def test_sampled_file_has_what_it_promises(folder):
     made, real = ad.read_h5ad(folder / "made.h5ad"), ad.read_h5ad(folder / "cells.h5ad")
     assert made.shape == (150, real.n_vars)
     assert list(made.var_names) == list(real.var_names)
-    assert {"cell_type", "cell_type_probability", "source"} <= set(made.obs)
+    assert {"cell_type", "source"} <= set(made.obs)
     assert made.uns["scgarage"]["split"]["n_train"] == 150
 
 

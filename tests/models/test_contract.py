@@ -14,6 +14,10 @@ from scgarage.io import atomic_output
 from scgarage.models import MODELS, FitOptions, load
 from scgarage.schema import UNSURE
 
+SMALL = {"n_iterations": 6, "n_top_genes": 60, "validate_every": 2, "ema_decay": None}
+SMALL_GAN = SMALL | {"generator_hidden": (16,), "critic_hidden": (16,), "n_latent": 8}
+SMALL_VAE = SMALL | {"hidden": (16,), "n_latent": 8}
+SMALL_LATENT = SMALL | {"hidden": (16,), "n_components": 8, "n_steps": 4}
 FAST = {
     "garage": {
         "n_top_genes": 60,
@@ -33,6 +37,21 @@ FAST = {
         "validate_every": 2,
         "max_draws_per_cell": 20,
     },
+    "copula": {"n_top_genes": 60},
+    "smote": {"n_top_genes": 60},
+    "nb-independent": {},
+    "bootstrap": {},
+    "gan": SMALL_GAN,
+    "wgan": SMALL_GAN,
+    "fgan": SMALL_GAN,
+    "lsh-gan": SMALL_GAN,
+    "scgan": SMALL_GAN,
+    "vae": SMALL_VAE,
+    "scvae": SMALL_VAE,
+    "scdiffusion": SMALL_LATENT,
+    "flow": SMALL_LATENT,
+    "gan-ros": SMALL_GAN,
+    "vae-ros": SMALL_VAE,
 }
 QUIET = FitOptions(progress=False, accelerator="cpu")
 
@@ -99,7 +118,7 @@ def test_provenance_survives_the_file(fitted, tmp_path):
     made.write_h5ad(tmp_path / "made.h5ad")
     back = ad.read_h5ad(tmp_path / "made.h5ad")
     assert same(made, back)
-    assert back.uns["scgarage"]["parameters"]["n_iterations"] == fitted.config.n_iterations
+    assert back.uns["scgarage"]["parameters"]["random_state"] == fitted.config.random_state
 
 
 def test_works_in_scanpy(fitted):
@@ -165,7 +184,12 @@ def example_batch(model):
         shape = (64, model.sizes["n_dims"])
         types = torch.arange(64) % model.sizes["n_types"]
         return {"start": torch.randn(shape), "real": torch.randn(shape), "type": types}
-    return {"scaled": torch.rand(16, model.sizes["n_genes"])}
+    types = torch.arange(16) % model.sizes.get("n_types", 1)
+    if "n_components" in model.sizes:
+        return {"latent": torch.randn(64, model.sizes["n_components"]), "type": types.repeat(4)}
+    cells = torch.rand(16, model.sizes["n_genes"])
+    counts = (5 * cells).round()
+    return {"scaled": cells, "log_expr": cells, "values": counts, "library": counts.sum(1), "type": types}
 
 
 def load_networks(model):
@@ -197,7 +221,8 @@ def test_fits_log_normalised_values(fitted, cells):
 def test_validation_cells_are_used_and_stop_training(fitted, cells):
     split = sg.pp.split(cells, labels_key="cell_type")
     model = fresh(fitted).fit(split.train, labels_key="cell_type", validation=split.validation, options=QUIET)
-    assert model.history["validation/score"].notna().sum() >= 1
+    if fitted.phases():
+        assert model.history["validation/score"].notna().sum() >= 1
     assert model.about["n_train"] == split.train.n_obs
     assert model.about["split"]["fingerprint"] == split.fingerprint
     none = fresh(fitted).fit(cells, labels_key="cell_type", validation=None, options=QUIET)
@@ -270,7 +295,7 @@ def test_damaged_and_foreign_folders(fitted, tmp_path):
         load(tmp_path)
     path = fitted.save(tmp_path / "model")
     weights = path / "networks.safetensors"
-    weights.write_bytes(weights.read_bytes()[:100])
+    weights.write_bytes(weights.read_bytes()[:9])
     with pytest.raises(InputError, match="damaged"):
         load(path)
     with atomic_output(tmp_path / "other") as folder:

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 from scgarage.errors import InputError
 from scgarage.plotting.sensitivity import sensitivity
@@ -13,24 +14,27 @@ def matrix() -> pd.DataFrame:
     )
 
 
+def places(ax: Axes) -> list[list[float]]:
+    (dots,) = ax.collections
+    return sorted(np.asarray(dots.get_offsets()).tolist())
+
+
 def test_fields_dots_and_names_are_those_of_the_matrix(matrix: pd.DataFrame) -> None:
     ax = sensitivity(matrix)
     drawn = ax.images[0].get_array()
     assert drawn.shape == (3, 2)
     assert np.ma.getmaskarray(drawn).tolist() == [[False, False], [True, False], [False, False]]
     assert drawn.compressed().tolist() == [0.1, 5.0, 10.0, 0.0, 3.0]
-    (dots,) = ax.lines
-    assert sorted(zip(dots.get_xdata(), dots.get_ydata(), strict=True)) == [(1, 0), (1, 1)]
+    assert places(ax) == [[1, 0], [1, 1]]
+    assert [(text.get_position(), text.get_text()) for text in ax.texts] == [((0, 1), "–")]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["copies", "dropout"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["coverage", "recall [rare]", r"\$x\$"]
     ax.figure.draw_without_rendering()
 
 
 def test_order_of_the_rows_only_moves_the_dots(matrix: pd.DataFrame) -> None:
-    (dots,) = sensitivity(matrix.iloc[::-1]).lines
-    assert sorted(zip(dots.get_xdata(), dots.get_ydata(), strict=True)) == [(0, 0), (0, 1)]
-    (more,) = sensitivity(matrix, threshold=2.0).lines
-    assert len(more.get_xdata()) == 3
+    assert places(sensitivity(matrix.iloc[::-1])) == [[0, 0], [0, 1]]
+    assert len(places(sensitivity(matrix, threshold=2.0))) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scgarage.report import facts
-from scgarage.report.figures import Subject
+from scgarage.report.subject import Subject
 
 
 @pytest.fixture
@@ -68,3 +70,23 @@ def test_what_was_not_judged_names_metrics_and_groups(subject):
     assert "Wasserstein-1 distance" in text  # in the registry, not among the metrics of the fixture
     assert "Coverage of real cells (k = 5) (<b>&T)" in text
     assert "Sliced Wasserstein distance" not in text
+
+
+def test_what_other_experiments_looked_at_is_no_longer_named(subject):
+    assert "whether a donor could be recognised" in facts.not_judged(subject)
+    assert "whether a donor could be recognised" not in facts.not_judged(subject, ["privacy"])
+
+
+def test_names_of_seed_cells_and_the_audit_are_no_settings(subject):
+    about = subject.about | {"seed_cells": np.array(["cell1"]), "jitter": 0.7, "audit": {"verdict": "pass"}}
+    cells = subject.synthetic.copy()
+    cells.uns["scgarage"] = about
+    found = dict(facts.model_settings(replace(subject, synthetic=cells)))
+    assert not [name for name in found if name.startswith(("seed_cells", "jitter", "audit"))]
+
+
+def test_many_missing_numbers_are_counted_by_group(subject):
+    table = subject.table.assign(value=np.nan)
+    text = facts.not_judged(replace(subject, table=table))
+    assert len(table) > facts.MOST_NAMED
+    assert f"{(table['group'] == 'all').sum()} metrics of all" in text

@@ -4,9 +4,22 @@ import numpy as np
 import pytest
 
 from scgarage.plotting.expression import log_expression
-from scgarage.report.figures import Section, Subject, picture_sections, score_picture
+from scgarage.report.figures import (
+    composition_picture,
+    embedding_picture,
+    embedding_table,
+    history_picture,
+    score_picture,
+)
+from scgarage.report.gene_figures import gene_pictures
+from scgarage.report.picture import Section
+from scgarage.report.subject import Subject
+from scgarage.report.type_figures import confusion_picture, type_pictures
+from scgarage.report.type_judgement import judge_types
 
-TITLES = ["The cells in one map", "Composition", "Gene moments", "Library sizes", "Training"]
+GENES = ["Gene moments", "Mean and variance", "Library sizes", "Quantiles", "Gene correlations"]
+TYPES = ["Marker genes", "Fold changes", "Confusion matrix"]
+TITLES = ["The cells in one map", "Cell types", "Training", *GENES, *TYPES]
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +33,13 @@ def foreign(third_party) -> Subject:
 
 
 def sections_of(subject: Subject) -> dict[str, Section]:
-    sections = {section.title: section for section in picture_sections(subject)}
+    drawn = [
+        embedding_picture(subject, embedding_table(subject)),
+        composition_picture(subject),
+        history_picture(subject),
+    ]
+    drawn += [*gene_pictures(subject), *type_pictures(subject), confusion_picture(subject, judge_types(subject))]
+    sections = {section.title: section for section in drawn}
     assert list(sections) == TITLES
     return sections
 
@@ -53,20 +72,34 @@ def test_genes_are_matched_before_anything_is_compared(own_sections, foreign, fo
 def test_third_party_cells_get_predicted_types_and_no_training(foreign, foreign_sections):
     assert not foreign.labelled
     assert foreign.counts["synthetic"].sum() == foreign.settings["n_compared"]
-    assert "predicted" in foreign_sections["Composition"].picture.caption
+    assert "predicted" in foreign_sections["Cell types"].picture.caption
     assert "carry no cell types" in foreign_sections["The cells in one map"].picture.caption
     assert foreign_sections["Training"].picture is None
     assert foreign_sections["Training"].reason == "The synthetic cells carry no training history."
+
+
+def test_genes_cannot_be_compared_by_type_without_types(foreign_sections):
+    for title in ("Marker genes", "Fold changes"):
+        assert foreign_sections[title].picture is None
+        assert "carry no cell types" in foreign_sections[title].reason
+    assert "agree by construction" in foreign_sections["Confusion matrix"].picture.caption
+
+
+def test_without_a_judgement_of_types_the_reason_stands_there(own):
+    section = confusion_picture(own, None, "too few cells")
+    assert (section.picture, section.reason) == (None, "too few cells")
 
 
 def test_a_section_that_cannot_be_drawn_says_why(own):
     logged = own.synthetic.copy()
     logged.X = log_expression(logged)
     bare = replace(own, synthetic=logged, counts=own.counts.drop(columns="synthetic"))
-    sections = sections_of(bare)
+    sections = {section.title: section for section in [composition_picture(bare), *gene_pictures(bare)]}
     assert "hold no counts" in sections["Library sizes"].reason
-    assert "no composition to compare" in sections["Composition"].reason
-    assert sections["Gene moments"].picture is not None
+    assert "no composition to compare" in sections["Cell types"].reason
+    for title in ("Gene moments", "Mean and variance", "Quantiles", "Gene correlations"):
+        assert sections[title].picture is not None
+    assert "counts per cell" not in sections["Quantiles"].picture.alt
 
 
 def test_scores_without_any_number_say_so(own):
@@ -79,4 +112,4 @@ def test_alt_text_of_the_composition_holds_the_shares(own, own_sections):
     real, synthetic = (100 * own.counts[part] / own.counts[part].sum() for part in ("real test", "synthetic"))
     for name in own.counts.index:
         text = f"{name} {real[name]:.2g} % against {synthetic[name]:.2g} %"
-        assert text in own_sections["Composition"].picture.alt
+        assert text in own_sections["Cell types"].picture.alt

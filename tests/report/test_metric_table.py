@@ -2,7 +2,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgarage.report.metric_table import composition_table, metric_themes, rare_table, rare_types
+from scgarage.metrics import METRICS
+from scgarage.report.lights import Light
+from scgarage.report.metric_table import (
+    HEADLINES,
+    NULLS,
+    Cell,
+    composition_table,
+    metric_themes,
+    rare_table,
+    rare_types,
+)
 
 NAN = float("nan")
 COLUMNS = [
@@ -93,12 +103,28 @@ def test_rare_table_has_cells_then_metrics(table):
     rare = rare_table(table, counts)
     assert rare is not None
     assert rare.parts == ["real test cells", "synthetic cells"]
-    assert [title.replace("\N{NO-BREAK SPACE}", " ") for title in rare.metrics] == [
-        "Coverage (k = 5)",
-        "Types",
-    ]
-    expected = [("too few cells to say", ""), ("1.00 ± 0.00", "floor 1.00, null 0.00")]
-    assert rare.rows == [("pDC", ["7", "0"], expected)]
+    assert rare.metrics == ["Coverage"]
+    assert rare.rows == [("pDC", ["7", "0"], [Cell("too few cells")])]
+    assert rare.rest_metrics == ["Types"]
+    assert rare.rest == [("pDC", [Cell("1.00 ± 0.00", ("floor 1.00", "null 0.00"))])]
+
+
+def test_distances_within_a_type_are_multiples_of_their_floor(table):
+    row = ("type_sliced_wasserstein", "D", "pDC", 3.0, 0.3, 1.5, 0.1, 6.0, 0.1, 0.33, "lower", "")
+    rare = rare_table(pd.DataFrame([row], columns=COLUMNS), pd.DataFrame({"real test": [3]}, index=["pDC"]))
+    assert rare is not None
+    assert rare.rows[0][2] == [Cell("2.00 ± 0.20", ("floor 1.00", "null 4.00"))]
+
+
+def test_lights_stand_beside_their_numbers_only(table):
+    green = Light("green", "close")
+    themes = metric_themes(table, {("coverage", "all"): green})
+    assert [row.light for theme in themes for row in theme.rows] == [green, None, None, None]
+
+
+def test_every_null_of_the_registry_has_words():
+    assert {metric.null for metric in METRICS.values()} == set(NULLS)
+    assert set(HEADLINES) <= set(METRICS)
 
 
 def test_rare_type_without_any_cell_in_the_counts(table):

@@ -1,12 +1,14 @@
-"""The command line: ``scgarage demo | fit | sample | augment | evaluate | audit | impute | report | models``."""
+"""The command line: one subcommand per file, all of them in :data:`COMMANDS`."""
 
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scgarage.cli.analyse import ANALYSES
 from scgarage.cli.audit import run_audit
 from scgarage.cli.augment import run_augment
+from scgarage.cli.benchmark import run_benchmark
 from scgarage.cli.demo import run_demo
 from scgarage.cli.evaluate import run_evaluate
 from scgarage.cli.fit import run_fit
@@ -30,7 +32,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         ("data",),
         "  scgarage fit cells.h5ad --labels-key cell_type --out model\n"
         "  scgarage fit counts.csv.gz --genes-as rows --labels types.csv --out model\n"
-        "  scgarage fit cells.h5ad --out model --params.n-iterations 5000 --params.leakage 0.1",
+        "  scgarage fit cells.h5ad --labels-key cell_type --batch-key batch --out model --params.n-factors 30\n"
+        "  scgarage fit cells.h5ad --model garage-faithful --out model --params.leakage 0.1",
     ),
     "sample": (
         run_sample,
@@ -61,12 +64,19 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         "  scgarage impute cells.h5ad --labels-key cell_type --out imputed.h5ad\n"
         "  scgarage impute cells.h5ad --check --out imputed.h5ad",
     ),
+    **ANALYSES,
+    "benchmark": (
+        run_benchmark,
+        ("grid",),
+        "  scgarage benchmark grid.yaml --out results\n"
+        "  scgarage benchmark grid.yaml --out results --only data=pbmc,model=garage --jobs 2",
+    ),
     "report": (
         run_report,
         ("synthetic",),
         "  scgarage report synthetic.h5ad --real cells.h5ad --table evaluation.csv --out report.html",
     ),
-    "models": (run_models, ("name",), "  scgarage models\n  scgarage models garage-faithful"),
+    "models": (run_models, ("name",), "  scgarage models\n  scgarage models garage"),
 }
 
 WORKED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130

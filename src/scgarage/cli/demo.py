@@ -10,14 +10,15 @@ from scgarage.cli.settings import make_model
 __all__ = ["run_demo"]
 
 BUDGET = {"garage-faithful": {"n_iterations": 1500, "gat_epochs": 500}}
-"""Settings that keep the demonstration within minutes; the report names them."""
+"""Settings that keep the demonstration of slow models within minutes; the report names them."""
 
 
 def run_demo(
     data: str | None = None,
     out: str = "demo",
     labels_key: str = "cell_type",
-    model: str = "garage-faithful",
+    batch_key: str | None = None,
+    model: str = "garage",
     params: dict[str, Any] | None = None,
     layer: str | None = None,
     random_state: int = 0,
@@ -37,6 +38,8 @@ def run_demo(
         Folder for report.html, evaluation.csv, synthetic.h5ad and model/.
     labels_key
         Column of obs with the cell types.
+    batch_key
+        Column of obs with the batch, the technology or a treatment that the model shall know.
     model
         Name of the model; see `scgarage models`.
     params
@@ -61,6 +64,7 @@ def run_demo(
     from scgarage.io import write_h5ad
     from scgarage.models import FitOptions
     from scgarage.preprocess import split
+    from scgarage.privacy import audit
 
     adata = pbmc68k() if data is None else read.read(data, labels_key=labels_key)
     name = "PBMC, 700 cells bundled with scanpy" if data is None else Path(data).name
@@ -74,6 +78,7 @@ def run_demo(
     generator.fit(
         parts.train,
         labels_key=labels_key,
+        batch_key=batch_key,
         layer=layer,
         validation=validation,
         options=FitOptions(progress=progress),
@@ -85,7 +90,7 @@ def run_demo(
     generator.save(paths["model"], overwrite=overwrite)
     write_h5ad(cells, paths["synthetic.h5ad"], overwrite=overwrite)
     result.save(paths["evaluation.csv"], overwrite=overwrite)
-    result.report(paths["report.html"], overwrite=overwrite)
+    result.report(paths["report.html"], audit=audit(cells, parts, layer=layer), overwrite=overwrite)
     say()
     say(result.text())
     say()

@@ -14,7 +14,9 @@ def run_fit(
     data: str,
     out: str,
     labels_key: str = "cell_type",
-    model: str = "garage-faithful",
+    no_labels: bool = False,
+    batch_key: str | None = None,
+    model: str = "garage",
     params: dict[str, Any] | None = None,
     layer: str | None = None,
     donor_key: str | None = None,
@@ -42,6 +44,10 @@ def run_fit(
         Folder to write the model to.
     labels_key
         Column of obs with the cell types.
+    no_labels
+        Fit without cell types; the cells made have none either.
+    batch_key
+        Column of obs with the batch, the technology or a treatment that the model shall know.
     model
         Name of the model; see `scgarage models`.
     params
@@ -77,13 +83,16 @@ def run_fit(
     check_outputs(out, overwrite=overwrite)
     generator = make_model(model, params)
     adata = read.read(data, labels_key=labels_key)
+    key = None if no_labels else labels_key
+    known = key if key is not None or labels_key not in adata.obs else labels_key
+    how: dict[str, Any] = {"labels_key": key, "batch_key": batch_key, "layer": layer}
     options = FitOptions(None if checkpoint is None else Path(checkpoint), resume, progress, accelerator, devices)
     if all_cells:
-        generator.fit(adata, labels_key=labels_key, layer=layer, options=options)
+        generator.fit(adata, options=options, **how)
     else:
-        parts = split(adata, labels_key=labels_key, donor_key=donor_key, fractions=fractions, random_state=random_state)
+        parts = split(adata, labels_key=known, donor_key=donor_key, fractions=fractions, random_state=random_state)
         validation = parts.validation if parts.validation.n_obs else None
-        generator.fit(parts.train, labels_key=labels_key, layer=layer, validation=validation, options=options)
+        generator.fit(parts.train, validation=validation, options=options, **how)
     generator.save(out, overwrite=overwrite)
     about = generator.about
     say(f"{model}: learned from {about['n_train']:,} of {adata.n_obs:,} cells in {about['fit_seconds']:.0f} s")

@@ -1,15 +1,22 @@
 """What an evaluation returns."""
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from scgarage.evaluation.verdict import Verdict, verdict
 from scgarage.io import atomic_output
 from scgarage.preprocess import Split
+from scgarage.schema import UNS_KEY
+
+if TYPE_CHECKING:
+    from scgarage.report import GivenAudit, GivenUtility
 
 __all__ = ["Evaluation"]
 
@@ -51,13 +58,33 @@ class Evaluation:
         numbers = shown.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
         return f"{self.verdict()}\n\n{numbers}"
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table with what tells evaluations apart, for putting several below each other.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of ``table`` after ``dataset``, ``model``, ``model_seed``, ``n_train`` and ``judge_seed``;
+            missing where neither the cells nor the settings say.
+        """
+        about = self._about()
+        first = {
+            "dataset": about.get("dataset"),
+            "model": about.get("model"),
+            "model_seed": about.get("parameters", {}).get("random_state"),
+            "n_train": self.split.train.n_obs,
+            "judge_seed": self.settings.get("random_state"),
+        }
+        return pd.concat([pd.DataFrame(first, index=self.table.index), self.table], axis=1)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the table as CSV.
+        """Write everything as JSON, or the table as CSV.
 
         Parameters
         ----------
         path
-            File to write; it appears only when complete.
+            File to write; it appears only when complete. With the ending ``.json`` it holds verdict, settings, what the
+            cells say of their model, and the table with ``null`` for a missing number; otherwise the table as CSV.
         overwrite
             Whether to replace an existing file.
 
@@ -72,16 +99,33 @@ class Evaluation:
             If the file exists and ``overwrite`` is false.
         """
         with atomic_output(path, overwrite=overwrite) as temporary:
-            self.table.to_csv(temporary, index=False)
+            if Path(path).suffix == ".json":
+                temporary.write_text(json.dumps(self._plain(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            else:
+                self.table.to_csv(temporary, index=False)
         return Path(path)
 
-    def report(self, path: str | Path, *, overwrite: bool = False) -> Path:
+    def report(
+        self,
+        path: str | Path,
+        *,
+        audit: "GivenAudit | None" = None,
+        utility: "GivenUtility | None" = None,
+        structure: pd.DataFrame | None = None,
+        overwrite: bool = False,
+    ) -> Path:
         """Write tables and figures as one HTML file.
 
         Parameters
         ----------
         path
             File to write.
+        audit
+            Result of :func:`scgarage.audit`; by default what the synthetic cells carry.
+        utility
+            Result of :func:`scgarage.utility.rare_utility`.
+        structure
+            Result of :func:`scgarage.structure.compare_structure`.
         overwrite
             Whether to replace an existing file.
 
@@ -92,12 +136,31 @@ class Evaluation:
 
         Raises
         ------
+        InputError
+            If ``audit``, ``utility`` or ``structure`` is something else.
         OutputExistsError
             If the file exists and ``overwrite`` is false.
         """
         from scgarage.report import write_report
 
-        return write_report(self, path, overwrite=overwrite)
+        parts: dict[str, Any] = {"audit": audit, "utility": utility, "structure": structure}
+        given = {name: part for name, part in parts.items() if part is not None}
+        return write_report(self, path, overwrite=overwrite, **given)
+
+    def _about(self) -> dict[str, Any]:
+        return dict(self.synthetic.uns.get(UNS_KEY, {}))
+
+    def _plain(self) -> dict[str, Any]:
+        about = {name: value for name, value in self._about().items() if name != "history"}
+        content = {
+            "verdict": asdict(self.verdict()),
+            "settings": self.settings,
+            "split": self.split.record(),
+            "model": about,
+            "table": self.table.to_dict("records"),
+        }
+        plain: dict[str, Any] = _plain_value(content)
+        return plain
 
     def __repr__(self) -> str:
         used = self.settings
@@ -112,3 +175,16 @@ class Evaluation:
         shown = self.table[["title", "group", "value", "floor", "null", "score", "note"]]
         numbers = shown.to_html(index=False, float_format="{:.3g}".format, na_rep="")
         return f"<p>{escape(self.verdict().headline)}</p>{numbers}"
+
+
+def _plain_value(value: Any) -> Any:
+    """Turn what AnnData and pandas hold into what JSON can; a number that is missing is ``None``."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain_value(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain_value(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -4,22 +4,90 @@ from pathlib import Path
 
 from scgarage.errors import InputError
 from scgarage.models.base import GenerativeModel
+from scgarage.models.bootstrap import Bootstrap, BootstrapConfig
+from scgarage.models.copula import Copula, CopulaConfig
+from scgarage.models.fgan import Fgan, FganConfig
+from scgarage.models.flow import Flow, FlowConfig
+from scgarage.models.gan import Gan, GanConfig
 from scgarage.models.garage import Garage, GarageConfig
 from scgarage.models.garage_faithful import GarageFaithful, GarageFaithfulConfig
+from scgarage.models.lsh_gan import LshGan, LshGanConfig
+from scgarage.models.nb_independent import NBIndependent, NBIndependentConfig
 from scgarage.models.options import FitOptions
+from scgarage.models.oversampled import GanRos, Oversampled, VaeRos
 from scgarage.models.persistence import read_model
+from scgarage.models.scdiffusion import ScDiffusion, ScDiffusionConfig
+from scgarage.models.scgan import ScGan, ScGanConfig
+from scgarage.models.scvae import ScVae, ScVaeConfig
+from scgarage.models.scvi import Scvi, ScviConfig
+from scgarage.models.smote import Smote, SmoteConfig
+from scgarage.models.vae import Vae, VaeConfig
+from scgarage.models.wgan import Wgan, WganConfig
 
-MODELS: dict[str, type[GenerativeModel]] = {"garage": Garage, "garage-faithful": GarageFaithful}
+MODELS: dict[str, type[GenerativeModel]] = {
+    "garage": Garage,
+    "garage-faithful": GarageFaithful,
+    "copula": Copula,
+    "smote": Smote,
+    "nb-independent": NBIndependent,
+    "bootstrap": Bootstrap,
+    "gan": Gan,
+    "wgan": Wgan,
+    "fgan": Fgan,
+    "lsh-gan": LshGan,
+    "scgan": ScGan,
+    "vae": Vae,
+    "scvae": ScVae,
+    "scdiffusion": ScDiffusion,
+    "flow": Flow,
+    "gan-ros": GanRos,
+    "vae-ros": VaeRos,
+}
 """Models by name; the command line, the benchmark and the contract test read this."""
+
+OPTIONAL_MODELS: dict[str, type[GenerativeModel]] = {"scvi": Scvi}
+"""Models that need a package which is not installed by default, and that do less: scVI wants counts."""
 
 __all__ = [
     "MODELS",
+    "OPTIONAL_MODELS",
+    "Bootstrap",
+    "BootstrapConfig",
+    "Copula",
+    "CopulaConfig",
+    "Fgan",
+    "FganConfig",
     "FitOptions",
+    "Flow",
+    "FlowConfig",
+    "Gan",
+    "GanConfig",
+    "GanRos",
     "Garage",
     "GarageConfig",
     "GarageFaithful",
     "GarageFaithfulConfig",
     "GenerativeModel",
+    "LshGan",
+    "LshGanConfig",
+    "NBIndependent",
+    "NBIndependentConfig",
+    "Oversampled",
+    "ScDiffusion",
+    "ScDiffusionConfig",
+    "ScGan",
+    "ScGanConfig",
+    "ScVae",
+    "ScVaeConfig",
+    "Scvi",
+    "ScviConfig",
+    "Smote",
+    "SmoteConfig",
+    "Vae",
+    "VaeConfig",
+    "VaeRos",
+    "Wgan",
+    "WganConfig",
     "load",
     "model_class",
 ]
@@ -33,10 +101,11 @@ def model_class(name: str) -> type[GenerativeModel]:
     InputError
         When there is no model of that name.
     """
-    if name not in MODELS:
-        msg = f"there is no model {name!r}; available: {', '.join(map(repr, MODELS))}"
+    known = MODELS | OPTIONAL_MODELS
+    if name not in known:
+        msg = f"there is no model {name!r}; available: {', '.join(map(repr, known))}"
         raise InputError(msg)
-    return MODELS[name]
+    return known[name]
 
 
 def load(path: str | Path) -> GenerativeModel:

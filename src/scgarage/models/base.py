@@ -138,16 +138,19 @@ class GenerativeModel(ABC):
         """
         self._check_keys(adata, labels_key, batch_key)
         options = options or FitOptions()
-        start = time.perf_counter()
+        start, threads = time.perf_counter(), torch.get_num_threads()
         how: dict[str, Any] = {"labels_key": labels_key, "layer": layer, "n_top_genes": self.config.n_top_genes}
         data = prepare(adata, batch_key=batch_key, **how)
         if isinstance(validation, float | int) and validation:
-            kept, held = hold_out(adata, labels_key, float(validation), random_state=self.config.random_state)
+            kept, held = hold_out(
+                adata, [labels_key, batch_key], float(validation), random_state=self.config.random_state
+            )
             if held is not None:
                 data = prepare(kept, batch_key=batch_key, **how)
             validation = held
         held_out = prepare_validation(validation, data, layer=layer) if isinstance(validation, ad.AnnData) else None
         self.history = pd.DataFrame({"step": []})
+        torch.set_num_threads(threads)  # numba's first use sets it to the number of cores
         with seeded(self.config.random_state):
             self.build(data, options)
             result = self.learn(data, held_out, options)
@@ -200,7 +203,14 @@ class GenerativeModel(ABC):
             When the model cannot make the cells.
         """
         self._check_fitted()
-        wanted = parse_spec(spec, self.types, batches=self.batches, batch=batch, proportions=proportions)
+        wanted = parse_spec(
+            spec,
+            self.types,
+            batches=self.batches,
+            batch=batch,
+            proportions=proportions,
+            type_counts=self.about["type_counts"],
+        )
         generator = torch.Generator().manual_seed(random_state)
         drawn = self.draw(wanted, generator, np.random.default_rng(random_state))
         var = pd.DataFrame(self.about["var"], index=pd.Index(self.about["var_names"]))
@@ -256,7 +266,8 @@ class GenerativeModel(ABC):
             if any(key.startswith(f"{name}/") for key in arrays)
         }
         self.history = pd.DataFrame(about["history"])
-        self.networks = self.skeleton()
+        with seeded(0):  # first weights are drawn, and replaced
+            self.networks = self.skeleton()
         self.networks.load_state_dict(tensors)
         self.networks.eval()
 

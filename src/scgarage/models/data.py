@@ -1,5 +1,6 @@
 """What a model learns from, in the one form that all models share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,9 +194,9 @@ def prepare_validation(adata: ad.AnnData, data: TrainingData, *, layer: str | No
 
 
 def hold_out(
-    adata: ad.AnnData, labels_key: str | None, fraction: float, *, random_state: int, smallest: int = 20
+    adata: ad.AnnData, keys: Sequence[str | None], fraction: float, *, random_state: int, smallest: int = 20
 ) -> tuple[ad.AnnData, ad.AnnData | None]:
-    """Take a stratified share of the cells for validation, none of types with fewer than ``smallest`` cells.
+    """Take a share of the cells for validation, stratified by the columns ``keys``, none of groups below ``smallest``.
 
     Returns the remaining cells and the validation cells, ``None`` when there would be fewer than ten.
     """
@@ -203,7 +204,8 @@ def hold_out(
         msg = f"validation= as a share of the cells must lie in [0, 1); found {fraction}"
         raise InputError(msg)
     rng = np.random.default_rng(random_state)
-    labels = np.zeros(adata.n_obs) if labels_key is None else adata.obs[labels_key].astype(str).to_numpy()
+    columns = [adata.obs[key].astype(str) for key in keys if key is not None]
+    labels = pd.concat(columns, axis=1).agg("\t".join, axis=1).to_numpy() if columns else np.zeros(adata.n_obs)
     held: list[NDArray[np.int64]] = []
     for label in np.unique(labels):
         cells = np.flatnonzero(labels == label)
@@ -222,5 +224,7 @@ def _log_expr(values: sparse.csr_matrix, value_kind: ValueKind) -> sparse.csr_ma
 
 
 def type_counts(data: TrainingData) -> dict[str, int]:
-    """Return the number of training cells of each type."""
+    """Return the number of training cells of each type; empty without types."""
+    if not data.types:
+        return {}
     return dict(zip(data.types, np.bincount(data.labels, minlength=len(data.types)).tolist(), strict=True))

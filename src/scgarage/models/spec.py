@@ -29,8 +29,11 @@ def parse_spec(
     batches: Sequence[str] = (),
     batch: str | None = None,
     proportions: Proportions = "train",
+    type_counts: Mapping[str, int] | None = None,
 ) -> Wanted:
     """Check a request and bring it into one of three forms.
+
+    ``type_counts`` are the training cells of each type, needed for a plain number of cells in one batch.
 
     Raises
     ------
@@ -47,6 +50,9 @@ def parse_spec(
         number = _whole(spec, "the number of cells", smallest=1)
         if proportions == "train" and batch is None:
             return number
+        if proportions == "train" and type_counts:
+            total = sum(type_counts.values())
+            proportions = {name: n / total for name, n in type_counts.items()}
         wanted = _divide(number, proportions, types)
     else:
         wanted = _by_type(spec, types)
@@ -58,6 +64,7 @@ def _by_type(spec: SampleSpec, types: Sequence[str]) -> dict[str, int]:
         msg = f"ask for a number of cells or for a table type -> number; found {type(spec).__name__}"
         raise InputError(msg)
     _check_names(spec.keys(), types, "type")
+    _check_unique(pd.Index(spec.keys()), "types")
     wanted = {str(name): _whole(number, f"the number of {name!r} cells", smallest=0) for name, number in spec.items()}
     return _positive(wanted)
 
@@ -70,6 +77,8 @@ def _table(
         raise InputError(msg)
     _check_names(spec.index, types, "type")
     _check_names(spec.columns, batches, "batch")
+    _check_unique(spec.index, "types")
+    _check_unique(spec.columns, "batches")
     return _positive(
         {
             (str(name), str(column)): _whole(
@@ -84,11 +93,11 @@ def _table(
 def _divide(number: int, proportions: Proportions, types: Sequence[str]) -> dict[str, int]:
     """Divide a number of cells among types by largest remainders."""
     if isinstance(proportions, str):
-        if proportions != "balanced" or not types:
-            msg = (
-                f"proportions={proportions!r}: expected 'train', or, for a model with cell types, 'balanced' or a "
-                "share for each type"
-            )
+        if not types:
+            msg = "a model without cell types makes them in the proportions of the training cells, in all batches"
+            raise InputError(msg)
+        if proportions != "balanced":
+            msg = f"proportions={proportions!r}: expected 'train', 'balanced' or a share for each type"
             raise InputError(msg)
         proportions = dict.fromkeys(types, 1 / len(types))
     _check_names(proportions, types, "type")
@@ -96,6 +105,7 @@ def _divide(number: int, proportions: Proportions, types: Sequence[str]) -> dict
     if not (shares >= 0).all() or not abs(shares.sum() - 1) < 1e-6:
         msg = f"proportions must be shares of at least 0 that add up to 1; found {shares.to_dict()}"
         raise InputError(msg)
+    shares /= shares.sum()
     numbers = (shares * number).astype(int)
     rest = (shares * number - numbers).sort_values(ascending=False, kind="stable").index[: number - numbers.sum()]
     numbers[rest] += 1
@@ -118,6 +128,12 @@ def _check_names(names: Iterable[object], known: Sequence[str], what: str) -> No
     if unknown:
         listed = ", ".join(map(repr, known)) or "none"
         msg = f"the model knows no {what} {', '.join(map(repr, unknown))}; it knows: {listed}"
+        raise InputError(msg)
+
+
+def _check_unique(names: pd.Index, what: str) -> None:
+    if not names.is_unique:
+        msg = f"{what} are named more than once: {', '.join(map(repr, names[names.duplicated()].unique()))}"
         raise InputError(msg)
 
 

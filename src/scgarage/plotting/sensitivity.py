@@ -19,7 +19,7 @@ def sensitivity(matrix: pd.DataFrame, *, threshold: float = 3.0, limit: float = 
     ----------
     matrix
         z by defect (rows) and metric (columns), as ``sensitivity_matrix`` of the judge returns. A missing z
-        is an empty field.
+        is a dash.
     threshold
         z above which a metric sees a defect.
     limit
@@ -47,11 +47,14 @@ def sensitivity(matrix: pd.DataFrame, *, threshold: float = 3.0, limit: float = 
     ax = own_axes(ax, 1.6 + 0.19 * len(z))
     image = ax.imshow(np.clip(z, 0, limit), cmap="Greys", vmin=0, vmax=1.4 * limit, aspect="auto")
     rows, columns = np.nonzero(np.nan_to_num(z, nan=-np.inf) > threshold)
-    ax.plot(columns, rows, "o", color=INK, markersize=3.5, linestyle="none")
+    dark = np.clip(z[rows, columns], 0, limit) > 0.6 * limit
+    ax.scatter(columns, rows, s=12, c=np.where(dark, "white", INK), linewidths=0)
+    for row, column in zip(*np.nonzero(np.isnan(z)), strict=True):
+        ax.text(column, row, "–", ha="center", va="center", color="#9A9A9A", fontsize=8)
     ax.set_xticks(range(z.shape[1]), [plain(str(name)) for name in matrix.index], rotation=40, ha="left")
     ax.set_yticks(range(len(z)), [plain(str(name)) for name in matrix.columns])
     ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.02, boundaries=np.linspace(0, limit, 64))
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.02, shrink=0.5, boundaries=np.linspace(0, limit, 64))
     bar.set_label(f"z, worse than real cells (at most {limit:g} shown); dot: above {threshold:g}")
     bar.set_ticks([0, threshold, limit])
     return ax

@@ -36,7 +36,7 @@ def split_again(adata: ad.AnnData, record: Mapping[str, Any]) -> Split:
     True
     """
     drawn = "part_key" not in record
-    needed = ("labels_key", "fractions", "random_state", "fingerprint") if drawn else ("fingerprint",)
+    needed = ("fractions", "random_state", "fingerprint") if drawn else ("fingerprint",)
     missing = [key for key in needed if key not in record]
     if missing:
         msg = f"the record of the split has no {', '.join(missing)}; give the train and test cells instead"
@@ -55,7 +55,7 @@ def split_again(adata: ad.AnnData, record: Mapping[str, Any]) -> Split:
 def _draw(adata: ad.AnnData, record: Mapping[str, Any]) -> Split:
     return split(
         adata,
-        labels_key=str(record["labels_key"]),
+        labels_key=_optional(record, "labels_key"),
         batch_key=_optional(record, "batch_key"),
         donor_key=_optional(record, "donor_key"),
         fractions=[float(share) for share in record["fractions"]],

@@ -73,7 +73,7 @@ class Split:
 def split(
     adata: ad.AnnData,
     *,
-    labels_key: str,
+    labels_key: str | None,
     batch_key: str | None = None,
     donor_key: str | None = None,
     fractions: Sequence[float] = (0.5, 0.1, 0.4),
@@ -88,7 +88,8 @@ def split(
     labels_key
         Column of ``obs`` with the cell types. The parts hold the same share of every type, rounded up or
         down by chance so that the overall shares are right for many small types too; but every type has a
-        cell in train and, when there is a test part, one in test. A type with two cells has one in each.
+        cell in train and, when there is a test part, one in test. A type with two cells has one in each. ``None``
+        for cells without labels.
     batch_key
         Column of ``obs`` with the batch; recorded, not used for the division.
     donor_key
@@ -123,8 +124,11 @@ def split(
     Split(train=351, validation=70, test=279, labels_key='cell_type', donor_key=None, random_state=0)
     """
     fractions = _check_fractions(fractions)
-    validate_labels(adata, labels_key)
-    labels = _text(adata, labels_key)
+    if labels_key is None:
+        labels = np.full(adata.n_obs, "cell")
+    else:
+        validate_labels(adata, labels_key)
+        labels = _text(adata, labels_key)
     if batch_key is not None:
         _text(adata, batch_key)
     rng = np.random.default_rng(random_state)

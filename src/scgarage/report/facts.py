@@ -1,14 +1,16 @@
 """Lists of facts for a report: what was compared, with which settings, and what was left out."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from scgarage.metrics import METRICS
 from scgarage.preprocess import Split
-from scgarage.report.figures import Subject
+from scgarage.report.model_words import WORDED
 from scgarage.report.numbers import duration
+from scgarage.report.subject import Subject
 from scgarage.report.versions import versions
 from scgarage.schema import UNS_KEY, UNSURE
 
@@ -23,20 +25,27 @@ __all__ = [
     "version_facts",
 ]
 
-APART = ("history", "split", "versions", "types", "type_counts", "notes")
+APART = ("history", "split", "versions", "types", "type_counts", "notes", "audit", *WORDED)
 """Parts of a model's record that the report shows elsewhere or not at all."""
 
 FIRST = ("model", "version", "fit_seconds", "n_iterations", "best_step")
 """Parts of a model's record that come first: a file may have sorted them by name."""
 
 NEVER_JUDGED = (
-    "relations between genes beyond the principal components",
+    "relations of more than two genes beyond the principal components",
     "batches and donors",
     "trajectories",
-    "whether the cells help a later analysis, such as a classifier of rare types",
-    "whether a donor could be recognised",
 )
 """What no metric of the registry looks at."""
+
+MOST_NAMED = 6
+"""Metrics without a number that are named one by one."""
+
+JUDGED_APART = {
+    "utility": "whether the cells help a later analysis, such as a classifier of rare types",
+    "privacy": "whether a donor could be recognised",
+}
+"""What other experiments look at, by the section of the report that shows them."""
 
 
 def data_set_name(split: Split) -> str | None:
@@ -90,17 +99,24 @@ def version_facts(subject: Subject) -> list[tuple[str, str, str]]:
     return [(name, now, str(fitted.get(name, "–"))) for name, now in versions().items()]
 
 
-def not_judged(subject: Subject) -> str:
-    """Say in one sentence what this report is silent about."""
+def not_judged(subject: Subject, run: Collection[str] = ()) -> str:
+    """Say in a few sentences what this report is silent about; ``run`` names sections that other experiments fill."""
     missing = [metric.title for name, metric in METRICS.items() if name not in set(subject.table["metric"])]
-    too_few = subject.table[subject.table["value"].isna()]
-    without = [f"{row.title} ({row.group})" for row in too_few.itertuples()]
-    text = f"Not judged by any metric: {'; '.join(NEVER_JUDGED)}."
+    without = _without_number(subject.table[subject.table["value"].isna()])
+    never = [*NEVER_JUDGED, *(text for name, text in JUDGED_APART.items() if name not in run)]
+    text = f"Not judged: {'; '.join(never)}."
     if missing:
         text += f" Not run here: {'; '.join(missing)}."
     if without:
         text += f" Without a number here: {'; '.join(without)}."
     return text
+
+
+def _without_number(rows: pd.DataFrame) -> list[str]:
+    """Name the metrics without a number; where there are many, say how many each group lacks."""
+    if len(rows) <= MOST_NAMED:
+        return [f"{row.title} ({row.group})" for row in rows.itertuples()]
+    return [f"{n_metrics} metrics of {group}" for group, n_metrics in rows["group"].value_counts(sort=False).items()]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

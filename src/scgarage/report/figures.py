@@ -1,120 +1,58 @@
 """The figures of a report, each with caption and description, or with the reason why it is missing."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from scgarage import plotting
 from scgarage.errors import InputError
-from scgarage.evaluation import Evaluation
-from scgarage.plotting.expression import counts_or_none, log_expression
-from scgarage.preprocess import Split, match_genes
-from scgarage.report.embed import data_uri
-from scgarage.report.metric_table import rare_types
-from scgarage.schema import UNS_KEY
+from scgarage.report.picture import Drawing, Section, section
+from scgarage.report.subject import Subject
 
-__all__ = ["Picture", "Section", "Subject", "picture_sections", "score_picture"]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as it stands in the report; ``width`` is in pixels of a page, 96 to an inch."""
-
-    source: str
-    width: int
-    alt: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with a picture, or with the reason why there is none."""
-
-    title: str
-    picture: Picture | None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the figures are drawn from.
-
-    Attributes
-    ----------
-    synthetic
-        Synthetic cells with the genes of the training cells, in their order.
-    split
-        The real cells.
-    labels_key
-        Column with the cell types, or ``None`` when the real cells have none.
-    table, settings
-        Those of the evaluation.
-    rare
-        Names of the rare types.
-    counts
-        Numbers of cells by type and part, labels predicted by the judge if the synthetic cells have none.
-    """
-
-    synthetic: ad.AnnData
-    split: Split
-    labels_key: str | None
-    table: pd.DataFrame
-    settings: dict[str, Any]
-    rare: list[str]
-    counts: pd.DataFrame
-
-    @classmethod
-    def of(cls, evaluation: Evaluation) -> "Subject":
-        """Collect what the figures need from an evaluation."""
-        split, settings = evaluation.split, evaluation.settings
-        key = settings.get("labels_key") or split.labels_key
-        synthetic = match_genes(evaluation.synthetic, split.train.var_names)
-        parts = {"real train": split.train, "real test": split.test, "synthetic": synthetic}
-        counts = pd.DataFrame() if key is None else plotting.type_counts(parts, key)
-        predicted = settings.get("type_counts", {}).get("synthetic")
-        if predicted and len(counts) and "synthetic" not in counts:
-            counts = counts.assign(synthetic=pd.Series(predicted).reindex(counts.index).fillna(0).astype(np.int64))
-        rare = list(settings.get("rare_types", rare_types(evaluation.table)))
-        return cls(synthetic, split, key, evaluation.table, settings, rare, counts)
-
-    @property
-    def labelled(self) -> bool:
-        """Whether the synthetic cells carry cell types."""
-        return self.labels_key is not None and self.labels_key in self.synthetic.obs
-
-    @property
-    def layer(self) -> str | None:
-        """Layer with the values that were judged."""
-        return self.settings.get("layer")
+__all__ = ["composition_picture", "embedding_picture", "embedding_table", "history_picture", "score_picture"]
 
 
 def score_picture(subject: Subject) -> Section:
     """Draw the scores of all metrics."""
-    return _section("Scores", lambda: _scores(subject))
+    return section("Scores", lambda: _scores(subject))
 
 
-def picture_sections(subject: Subject) -> list[Section]:
-    """Draw everything that looks at the cells, in the order of the report."""
-    return [
-        _section("The cells in one map", lambda: _embedding(subject)),
-        _section("Composition", lambda: _composition(subject)),
-        _section("Gene moments", lambda: _gene_moments(subject)),
-        _section("Library sizes", lambda: _library_size(subject)),
-        _section("Training", lambda: _history(subject)),
-    ]
+def embedding_table(subject: Subject) -> pd.DataFrame:
+    """Return the UMAP of held-out and synthetic cells.
+
+    Raises
+    ------
+    InputError
+        When there are too few cells or their values cannot be compared.
+    """
+    settings = subject.settings
+    return plotting.joint_embedding(
+        subject.split.test,
+        subject.synthetic,
+        train=subject.split.train,
+        labels_key=subject.labels_key,
+        layer=subject.layer,
+        n_top_genes=int(settings.get("n_top_genes", 1000)),
+        n_pcs=int(settings.get("n_pcs", 50)),
+        random_state=int(settings.get("random_state", 0)),
+    )
 
 
-def _section(title: str, draw: Callable[[], tuple[Figure, str, str]]) -> Section:
-    try:
-        figure, alt, caption = draw()
-    except InputError as error:
-        return Section(title, None, reason=str(error))
-    return Section(title, Picture(data_uri(figure), round(96 * figure.get_figwidth()), alt, caption))
+def embedding_picture(subject: Subject, coordinates: pd.DataFrame) -> Section:
+    """Draw the map as a still picture."""
+    return section("The cells in one map", lambda: _embedding(subject, coordinates))
+
+
+def composition_picture(subject: Subject) -> Section:
+    """Draw the shares of the cell types."""
+    return section("Cell types", lambda: _composition(subject))
+
+
+def history_picture(subject: Subject) -> Section:
+    """Draw the losses."""
+    return section("Training", lambda: _history(subject))
 
 
 def _figure_of(ax: Any) -> Figure:
@@ -122,7 +60,7 @@ def _figure_of(ax: Any) -> Figure:
     return figure
 
 
-def _scores(subject: Subject) -> tuple[Figure, str, str]:
+def _scores(subject: Subject) -> Drawing:
     ax = plotting.scores(subject.table)
     shown = subject.table[subject.table["group"].isin(("all", "rare")) & subject.table["score"].notna()]
     ordered = shown.sort_values("score")[["title", "score"]].to_numpy()
@@ -139,32 +77,21 @@ def _scores(subject: Subject) -> tuple[Figure, str, str]:
     return _figure_of(ax), alt, caption
 
 
-def _embedding(subject: Subject) -> tuple[Figure, str, str]:
-    settings = subject.settings
-    coordinates = plotting.joint_embedding(
-        subject.split.test,
-        subject.synthetic,
-        train=subject.split.train,
-        labels_key=subject.labels_key,
-        layer=subject.layer,
-        n_top_genes=int(settings.get("n_top_genes", 1000)),
-        n_pcs=int(settings.get("n_pcs", 50)),
-        random_state=int(settings.get("random_state", 0)),
-    )
+def _embedding(subject: Subject, coordinates: pd.DataFrame) -> Drawing:
     n_cells = len(coordinates) // 2
     cells = f"{n_cells:,} real held-out and {n_cells:,} synthetic cells"
     alt = f"UMAP of {cells}, coloured by source and by cell type."
     caption = (
         f"{cells}, drawn at random and embedded together (UMAP on principal components of the real cells). "
         "Good synthetic cells lie among the real ones, rare types included. Distances between clusters mean "
-        "little in such a map; the metrics above do not use it."
+        "little in such a map; the metrics do not use it."
     )
     if not subject.labelled:
         caption += " The synthetic cells carry no cell types, so they have no panel by type."
     return plotting.embedding(coordinates, rare=subject.rare), alt, caption
 
 
-def _composition(subject: Subject) -> tuple[Figure, str, str]:
+def _composition(subject: Subject) -> Drawing:
     if "synthetic" not in subject.counts:
         key = "labels" if subject.labels_key is None else f"column {subject.labels_key!r}"
         msg = f"The synthetic cells carry no cell types (no {key}), so there is no composition to compare."
@@ -184,41 +111,10 @@ def _composition(subject: Subject) -> tuple[Figure, str, str]:
     return _figure_of(ax), alt + ".", caption
 
 
-def _gene_moments(subject: Subject) -> tuple[Figure, str, str]:
-    parts = (subject.split.test, subject.synthetic, subject.split.train)
-    real, synthetic, train = (log_expression(part, subject.layer) for part in parts)
-    figure = plotting.gene_moments(real, synthetic, train=train)
-    truth, made = plotting.moments(real), plotting.moments(synthetic)
-    error = (made - truth).abs().mean()
-    alt = (
-        f"Scatter plots of {len(truth):,} genes, synthetic against real. Mean absolute difference: mean "
-        f"{error['mean']:.2g}, variance {error['variance']:.2g}, zero fraction {error['zero_fraction']:.2g}."
-    )
-    caption = (
-        f"One dot a gene ({len(truth):,} genes), log1p CP10k. ρ is Spearman's rank correlation, |Δ| the "
-        "absolute difference; in grey the same for real training cells."
-    )
-    return figure, alt, caption
-
-
-def _library_size(subject: Subject) -> tuple[Figure, str, str]:
-    real, synthetic = (counts_or_none(part, subject.layer) for part in (subject.split.test, subject.synthetic))
-    if real is None or synthetic is None:
-        lacking = "real" if real is None else "synthetic"
-        msg = f"The {lacking} cells hold no counts, so their library sizes are not known."
-        raise InputError(msg)
-    medians = [f"{np.median(plotting.genes_detected(counts)):,.0f}" for counts in (real, synthetic)]
-    alt = (
-        f"Histograms of counts and of genes per cell. Median genes detected: real {medians[0]}, synthetic {medians[1]}."
-    )
-    caption = "Real held-out against synthetic cells; dashed lines are medians."
-    return plotting.library_size(real, synthetic), alt, caption
-
-
-def _history(subject: Subject) -> tuple[Figure, str, str]:
-    about = subject.synthetic.uns.get(UNS_KEY, {})
+def _history(subject: Subject) -> Drawing:
+    about = subject.about
     columns = about.get("history")
-    if not columns:
+    if not columns or not len(columns.get("step", ())):
         msg = "The synthetic cells carry no training history."
         raise InputError(msg)
     best_step = about.get("best_step")

@@ -1,29 +1,74 @@
 """One HTML file that says how good synthetic cells are, and holds everything it shows."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from scgarage.errors import InputError
 from scgarage.evaluation import Evaluation
 from scgarage.io import atomic_output, check_output
 from scgarage.report import facts
-from scgarage.report.figures import Subject, picture_sections, score_picture
-from scgarage.report.metric_table import composition_table, metric_themes, rare_table
+from scgarage.report.extras import (
+    GivenAudit,
+    GivenUtility,
+    Part,
+    plain_rows,
+    privacy_part,
+    structure_part,
+    utility_part,
+)
+from scgarage.report.figures import (
+    composition_picture,
+    embedding_picture,
+    embedding_table,
+    history_picture,
+    score_picture,
+)
+from scgarage.report.gene_figures import gene_pictures
+from scgarage.report.lights import lights, sentence_lights
+from scgarage.report.methods import methods
+from scgarage.report.metric_table import metric_themes, rare_table
+from scgarage.report.model_words import model_words
+from scgarage.report.picture import Section
+from scgarage.report.scatter_map import map_data
+from scgarage.report.subject import Subject
+from scgarage.report.type_figures import confusion_picture, type_pictures
+from scgarage.report.type_judgement import judge_types
+from scgarage.report.type_table import type_table
 from scgarage.report.versions import versions
 
 __all__ = ["write_report"]
 
+T = TypeVar("T")
+
+REDRAWN = (
+    " The samples were drawn again, as the table does not say with which seed: rare types may differ a little from "
+    "the table above."
+)
+"""Stands at the table of all types when the table of the evaluation was read from a file."""
+
 
 def write_report(
-    evaluation: Evaluation, path: str | Path, *, overwrite: bool = False, title: str | None = None
+    evaluation: Evaluation,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    title: str | None = None,
+    audit: GivenAudit | None = None,
+    utility: GivenUtility | None = None,
+    structure: pd.DataFrame | None = None,
 ) -> Path:
     """Write the report of an evaluation: one self-contained HTML file that needs no network.
 
-    It says the verdict in words, what was compared, every metric with floor, null and score, the rare types,
-    figures, settings and versions. What cannot be shown (no counts, no labels, no training history) is
-    replaced by one line that says why.
+    It says the verdict in words, what was compared, the rare and all other types, privacy, every metric with floor,
+    null and score, figures, a paragraph for the methods of a paper, settings and versions. What cannot be shown (no
+    counts, no labels, no training history) or was not run is replaced by one line that says why, or how to run it.
 
     Parameters
     ----------
@@ -35,6 +80,13 @@ def write_report(
         Whether an existing file is replaced.
     title
         Heading; by default made of the names of model and data set.
+    audit
+        Result of :func:`scgarage.audit` or what it saved; by default what the synthetic cells carry in
+        ``uns["scgarage"]["audit"]``.
+    utility
+        Result of :func:`scgarage.utility.rare_utility` or what it saved.
+    structure
+        Result of :func:`scgarage.structure.compare_structure`.
 
     Returns
     -------
@@ -42,11 +94,22 @@ def write_report(
 
     Raises
     ------
+    InputError
+        When ``audit``, ``utility`` or ``structure`` is something else.
     OutputExistsError
         When ``path`` exists and ``overwrite`` is not set; nothing is computed then.
     """
     check_output(path, overwrite=overwrite)
-    html = _environment().get_template("template.html.j2").render(_content(evaluation, title))
+    subject = Subject.of(evaluation)
+    audit = subject.about.get("audit") if audit is None else audit
+    parts = {
+        "privacy": None if audit is None else privacy_part(audit),
+        "utility": None if utility is None else utility_part(utility),
+        "structure": None if structure is None else structure_part(structure),
+    }
+    content = _content(evaluation, subject, parts) | _pictures(subject)
+    content |= {"title": title or _title(content["data_set"], content["model"])}
+    html = _environment().get_template("template.html.j2").render(content)
     with atomic_output(path, overwrite=overwrite) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return Path(path)
@@ -54,40 +117,68 @@ def write_report(
 
 def _environment() -> Environment:
     # Every value is escaped: names of types and genes come from users' files.
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("scgarage.report", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["fields"] = plain_rows
+    return environment
 
 
-def _content(evaluation: Evaluation, title: str | None) -> dict[str, Any]:
-    subject = Subject.of(evaluation)
-    data_set, model = facts.data_set_name(subject.split), facts.model_name(subject)
-    rare = rare_table(evaluation.table, subject.counts)
+def _content(evaluation: Evaluation, subject: Subject, parts: dict[str, Part | None]) -> dict[str, Any]:
+    """Return everything but the figures."""
+    counts = evaluation.settings.get("type_counts")
+    shown = lights(evaluation.table, counts)
     return {
-        "title": title or _title(data_set, model),
-        "data_set": data_set,
-        "model": model,
+        "data_set": facts.data_set_name(subject.split),
+        "model": facts.model_name(subject),
         "verdict": evaluation.verdict(),
+        "sentence_lights": sentence_lights(evaluation.table, counts),
         "compared": facts.compared(subject),
-        "scores": score_picture(subject),
-        "themes": metric_themes(evaluation.table),
+        "themes": metric_themes(evaluation.table, shown),
         "n_repeats": evaluation.settings["n_repeats"],
-        "rare": rare,
+        "rare": rare_table(evaluation.table, subject.counts, shown),
         "rare_caption": _rare_caption(subject),
+        "types_note": "" if "random_state" in evaluation.settings else REDRAWN,
         "rare_reason": _why_no_rare_types(subject),
-        "sections": picture_sections(subject),
-        "composition": composition_table(subject.counts),
+        "words": model_words(subject.about),
+        "methods": methods(subject, audited=parts["privacy"] is not None),
         "judge": facts.judge_settings(subject),
         "model_facts": facts.model_settings(subject),
         "versions": facts.version_facts(subject),
-        "not_judged": facts.not_judged(subject),
+        "not_judged": facts.not_judged(subject, [name for name, part in parts.items() if part is not None]),
         "version": versions()["scgarage"],
         "date": datetime.now(UTC).strftime("%d %B %Y"),
+        "script": Markup(files("scgarage.report").joinpath("map.js").read_text(encoding="utf-8")),  # noqa: S704
+    } | parts
+
+
+def _pictures(subject: Subject) -> dict[str, Any]:
+    """Draw the figures, and lay out the tables that come from the same cells."""
+    coordinates, no_map = _try(lambda: embedding_table(subject))
+    judged, unjudged = _try(lambda: judge_types(subject))
+    still = Section("The cells in one map", None, no_map)
+    return {
+        "scores": score_picture(subject),
+        "map": still if coordinates is None else embedding_picture(subject, coordinates),
+        "map_data": None if coordinates is None else map_data(coordinates, subject.rare),
+        "composition": composition_picture(subject),
+        "types": type_table(subject.counts, judged, subject.rare),
+        "biology": [*type_pictures(subject), confusion_picture(subject, judged, unjudged)],
+        "genes": gene_pictures(subject),
+        "history": history_picture(subject),
     }
+
+
+def _try(make: Callable[[], T]) -> tuple[T | None, str]:
+    """Return what a function makes, or the reason why it cannot."""
+    try:
+        return make(), ""
+    except InputError as error:
+        return None, str(error)
 
 
 def _title(data_set: str | None, model: str | None) -> str:
@@ -96,7 +187,10 @@ def _title(data_set: str | None, model: str | None) -> str:
 
 
 def _rare_caption(subject: Subject) -> str:
-    caption = "Value ± sd over the repeats for each rare type, with its floor and null."
+    caption = (
+        "Mean ± sd over the repeats for each rare type, with its floor (real training cells) and null. The distance "
+        "within the type is in multiples of its floor: 1 is as near as real cells are. Numbers of few cells are rough."
+    )
     if subject.labelled or "synthetic" not in subject.counts:
         return caption
     return f"{caption} Types of the synthetic cells were predicted for one sample of them, counted here."

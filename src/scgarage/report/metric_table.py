@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from scgarage.metrics import METRICS
+from scgarage.report.lights import Light
 from scgarage.report.numbers import NOTHING, decimals_for, number, with_sd
 
 __all__ = [
+    "DECIMALS",
+    "HEADLINES",
+    "Cell",
     "CompositionTable",
     "MetricRow",
     "RareTable",
@@ -20,6 +24,9 @@ __all__ = [
     "rare_table",
     "rare_types",
 ]
+
+Lights: TypeAlias = Mapping[tuple[str, str], Light]
+"""Lights by metric and group."""
 
 DIRECTIONS = {
     "lower": "↓ lower",
@@ -31,19 +38,45 @@ DIRECTIONS = {
 THEMES = {
     "pca": (
         "Cells as a whole",
-        "Computed on principal components; the null has independent genes in each type.",
+        "On principal components; distances within types on as many cells of each type on every side.",
     ),
-    "genes": ("Genes", "Computed on log1p CP10k; the null has independent genes in each type."),
-    "labels": (
-        "Cell types",
-        "Computed on the labels; the null gives every cell the commonest type, or permutes the types.",
+    "genes": (
+        "Genes",
+        "On log1p CP10k, library sizes on counts; fold changes and markers on matched numbers of cells.",
     ),
-    "memorisation": ("Copying of training cells", "The null is training cells drawn again: a perfect copy."),
+    "labels": ("Cell types", "On the types of the cells; confirmed labels by a classifier of real cells."),
+    "memorisation": ("Copying of training cells", "Nearest neighbours; the floor is that of validation cells."),
     "other": ("Other metrics", "Metrics that this version of the registry does not know."),
 }
-"""Heading and explanation by what a metric is given (``Metric.space``), in the order of the report."""
+"""Heading and explanation by where a metric compares cells (``Metric.space``), in the order of the report."""
+
+NULLS = {
+    "poisson": "independent genes",
+    "one type": "all of one type",
+    "shuffled": "types permuted",
+    "copy": "training cells again",
+}
+"""What the null of a metric is, below its number."""
+
+HEADLINES = {
+    "coverage": "Coverage",
+    "type_sliced_wasserstein": "Distance / floor",
+    "label_fidelity": "Labels confirmed",
+    "lfc_slope": "Slope of fold changes",
+    "rare_retention": "Share kept",
+}
+"""Metrics of the table of rare types, in its order; all others are behind a click."""
+
+IN_FLOORS = "type_sliced_wasserstein"
+"""Shown as multiple of its floor: a distance by itself says nothing."""
 
 WHOLE_GROUPS = ("all", "rare")
+
+DECIMALS = 2
+"""Decimals of the metrics of the table of rare types, all of the size of 1."""
+
+LONGEST_NOTE = 30
+"""Letters of a remark in brackets that a field of a table has room for."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +88,13 @@ class MetricRow:
     value: str
     floor: str
     null: str
+    null_name: str
     score: str
     place: float | None
     direction: str
     note: str
     has_value: bool
+    light: Light | None = None
 
 
 @dataclass(frozen=True)
@@ -72,12 +107,23 @@ class Theme:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """One field of a table: a number, the lines that stand small below it, and its light."""
+
+    text: str
+    more: tuple[str, ...] = ()
+    light: Light | None = None
+
+
+@dataclass(frozen=True)
 class RareTable:
-    """Rare types as rows; numbers of cells, then metrics as ``(value, floor and null)``."""
+    """Rare types as rows: numbers of cells and the metrics that matter most; ``rest`` holds the others."""
 
     parts: list[str]
     metrics: list[str]
-    rows: list[tuple[str, list[str], list[tuple[str, str]]]]
+    rows: list[tuple[str, list[str], list[Cell]]]
+    rest_metrics: list[str]
+    rest: list[tuple[str, list[Cell]]]
 
 
 @dataclass(frozen=True)
@@ -88,12 +134,13 @@ class CompositionTable:
     rows: list[tuple[str, list[str]]]
 
 
-def metric_themes(table: pd.DataFrame) -> list[Theme]:
-    """Group the rows for all cells and for all rare cells by what the metric is given; types stand apart."""
+def metric_themes(table: pd.DataFrame, lights: Lights | None = None) -> list[Theme]:
+    """Group the rows for all cells and for all rare cells by where cells are compared; types stand apart."""
     rows: dict[str, list[MetricRow]] = {space: [] for space in THEMES}
     for record in _records(table[table["group"].isin(WHOLE_GROUPS)]):
         metric = METRICS.get(record["metric"])
-        rows["other" if metric is None else metric.space].append(_row(record))
+        light = (lights or {}).get((record["metric"], record["group"]))
+        rows["other" if metric is None else metric.space].append(_row(record, light))
     return [Theme(*THEMES[space], rows=found) for space, found in rows.items() if found]
 
 
@@ -102,7 +149,7 @@ def rare_types(table: pd.DataFrame) -> list[str]:
     return [str(group) for group in dict.fromkeys(table["group"]) if group not in WHOLE_GROUPS]
 
 
-def rare_table(table: pd.DataFrame, counts: pd.DataFrame) -> RareTable | None:
+def rare_table(table: pd.DataFrame, counts: pd.DataFrame, lights: Lights | None = None) -> RareTable | None:
     """Lay out the rare types.
 
     Parameters
@@ -111,6 +158,8 @@ def rare_table(table: pd.DataFrame, counts: pd.DataFrame) -> RareTable | None:
         Table of an evaluation.
     counts
         Numbers of cells, types as rows, parts as columns.
+    lights
+        Lights by metric and group.
 
     Returns
     -------
@@ -121,14 +170,26 @@ def rare_table(table: pd.DataFrame, counts: pd.DataFrame) -> RareTable | None:
     if not types:
         return None
     single = table[table["group"].isin(types)]
-    titles = list(dict.fromkeys(single["title"]))
-    cells = {(record["group"], record["title"]): _cell(record) for record in _records(single)}
-    rows = []
-    for name in types:
-        numbers = [f"{n:,}" for n in counts.reindex([name], fill_value=0).to_numpy()[0]]
-        rows.append((name, numbers, [cells.get((name, title), (NOTHING, "")) for title in titles]))
-    parts = [f"{part} cells" for part in counts.columns]
-    return RareTable(parts=parts, metrics=[_unbroken(title) for title in titles], rows=rows)
+    names = list(dict.fromkeys(single["metric"]))
+    first = [name for name in HEADLINES if name in names] or names[: len(HEADLINES)]
+    later = [name for name in names if name not in first]
+    titles = dict(zip(single["metric"], single["title"], strict=True))
+    cells = {
+        (record["group"], record["metric"]): _cell(record, (lights or {}).get((record["metric"], record["group"])))
+        for record in _records(single)
+    }
+    rows, rest = [], []
+    for kind in types:
+        numbers = [f"{n:,}" for n in counts.reindex([kind], fill_value=0).to_numpy()[0]]
+        rows.append((kind, numbers, [cells.get((kind, name), Cell(NOTHING)) for name in first]))
+        rest.append((kind, [cells.get((kind, name), Cell(NOTHING)) for name in later]))
+    return RareTable(
+        parts=[f"{part} cells" for part in counts.columns],
+        metrics=[HEADLINES.get(name) or _unbroken(str(titles[name])) for name in first],
+        rows=rows,
+        rest_metrics=[_unbroken(str(titles[name])) for name in later],
+        rest=rest if later else [],
+    )
 
 
 def composition_table(counts: pd.DataFrame) -> CompositionTable:
@@ -150,7 +211,7 @@ def _text(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
 
 
-def _row(record: Mapping[str, Any]) -> MetricRow:
+def _row(record: Mapping[str, Any], light: Light | None) -> MetricRow:
     decimals = decimals_for([record["value"], record["floor"], record["null"]])
     score = record["score"]
     return MetricRow(
@@ -159,17 +220,40 @@ def _row(record: Mapping[str, Any]) -> MetricRow:
         value=with_sd(record["value"], record["value_sd"], decimals),
         floor=with_sd(record["floor"], record["floor_sd"], decimals),
         null=with_sd(record["null"], record["null_sd"], decimals),
+        null_name=_null_name(record),
         score=number(score, 2 if abs(score) < 10 else 0),
         place=float(np.clip(score, 0, 1)) if np.isfinite(score) else None,
         direction=DIRECTIONS.get(record["better"], str(record["better"])),
         note=_text(record["note"]),
         has_value=bool(np.isfinite(record["value"])),
+        light=light,
     )
 
 
-def _cell(record: Mapping[str, Any]) -> tuple[str, str]:
+def _null_name(record: Mapping[str, Any]) -> str:
+    metric = METRICS.get(record["metric"])
+    if metric is None:
+        return ""
+    # Without counts the independent genes are normal; the note of the row says so.
+    return NULLS.get(metric.null, metric.null)
+
+
+def _cell(record: Mapping[str, Any], light: Light | None) -> Cell:
     if not np.isfinite(record["value"]):
-        return _text(record["note"]) or NOTHING, ""
-    decimals = decimals_for([record["value"], record["floor"], record["null"]])
+        text, _, more = (
+            (_text(record["note"]) or NOTHING).replace("too few cells to say", "too few cells").partition(" (")
+        )
+        return Cell(text, (more.removesuffix(")"),) if 0 < len(more) < LONGEST_NOTE else ())
+    if record["metric"] == IN_FLOORS and record["floor"] > 0:
+        record = _in_floors(record)
+    small = record["metric"] in HEADLINES
+    decimals = DECIMALS if small else decimals_for([record["value"], record["floor"], record["null"]])
     floor, null = number(record["floor"], decimals), number(record["null"], decimals)
-    return with_sd(record["value"], record["value_sd"], decimals), f"floor {floor}, null {null}"
+    below = (f"floor {floor}", f"null {null}")
+    return Cell(with_sd(record["value"], record["value_sd"], decimals), below, light)
+
+
+def _in_floors(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Divide by the floor, so that 1 is as near as real cells are."""
+    numbers = {name: record[name] / record["floor"] for name in ("value", "value_sd", "floor", "null")}
+    return dict(record) | numbers

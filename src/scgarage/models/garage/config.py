@@ -38,6 +38,8 @@ class GarageConfig:
         labels the choice does not matter).
     seed_share
         Share of the cells of each type that ``"stratified"`` takes, at least three.
+    n_neighbors
+        Neighbours in its type among which a seed is moved (measured).
     jitter
         How far seeds are moved, 0 to 1; at 1 nothing of a single cell is left. ``"auto"`` takes the smallest of 0.5,
         0.7, 0.85 and 1 at which positions are no nearer to training than to validation cells.
@@ -68,19 +70,20 @@ class GarageConfig:
     min_cells: int = 10
     seeds: Literal["all", "stratified", "none"] = "all"
     seed_share: float = 0.2
+    n_neighbors: int = 100
     jitter: float | Literal["auto"] = "auto"
     max_cells: int = 10_000
     resolution: float = 2.0
     refine: bool = True
     hidden: tuple[int, ...] = (128, 128)
     n_noise: int = 8
-    n_iterations: int = 1500
+    n_iterations: int = 600
     batch_size: int = 256
     learning_rate: float = 2e-4
     gamma: float = 1.0
     ema_decay: float = 0.99
     validate_every: int = 50
-    patience: int | None = 8
+    patience: int | None = 5
     random_state: int = 0
 
     def __post_init__(self) -> None:
@@ -89,6 +92,9 @@ class GarageConfig:
             raise InputError(msg)
         if self.seeds not in ("all", "stratified", "none"):
             msg = f"seeds must be 'all', 'stratified' or 'none'; found {self.seeds!r}"
+            raise InputError(msg)
+        if self.n_neighbors < 2 or not self.hidden:
+            msg = f"n_neighbors must be at least 2 and hidden not empty; found {self.n_neighbors} and {self.hidden}"
             raise InputError(msg)
         for name in ("n_factors", "n_kept", "n_iterations", "batch_size", "max_cells", "min_cells"):
             if getattr(self, name) < 1:

@@ -9,8 +9,12 @@ from scipy import sparse
 
 __all__ = ["Hurdle"]
 
-LEVELS: NDArray[np.float64] = np.linspace(0.0, 1.0, 17)
-"""Levels at which the quantiles of the values above zero are kept."""
+LEVELS: NDArray[np.float64] = np.concatenate([np.linspace(0.0, 0.9375, 16), [0.97, 0.985, 0.995, 1.0]])
+"""Levels at which the quantiles of the values above zero are kept: closer above, where a straight line from the 94 %
+quantile to the largest value would make the tail too heavy."""
+
+EDGE = 1 / 32
+"""Share of the values that the smallest and the largest one stand for."""
 
 Genes = slice | NDArray[np.int64]
 
@@ -50,6 +54,8 @@ class Hurdle:
         """
         del totals
         n_strata = len(prior_share)
+        # A trace, so that strata without cells and genes without values are what the others are.
+        mean_prior, weight_prior = max(mean_prior, 1e-9), max(weight_prior, 1e-9)
         pooled_zero, pooled = _table(log_expr, np.zeros(len(strata), dtype=np.int64), 1)
         zeros, own = _table(log_expr, strata, n_strata)
         sizes = np.bincount(strata, minlength=n_strata)[:, None]
@@ -72,7 +78,11 @@ class Hurdle:
         strata: NDArray[np.int64],
         genes: NDArray[np.int64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the cumulative probabilities of single values above zero; low and high are the same."""
+        """Return the cumulative probabilities of single values above zero.
+
+        Low and high are the same, but at the smallest and the largest value, whose levels 0 and 1 would be infinite
+        scores: these get an interval as wide as :data:`EDGE`.
+        """
         del totals
         quantiles = self.values[strata, genes].astype(np.float64)
         rows = np.arange(len(values))
@@ -80,9 +90,9 @@ class Hurdle:
         low, high = quantiles[rows, at - 1], quantiles[rows, at]
         part = np.clip((values - low) / np.maximum(high - low, 1e-9), 0, 1)
         level = LEVELS[at - 1] + part * (LEVELS[at] - LEVELS[at - 1])
-        zero = self.zero[strata, genes]
-        both = zero + (1 - zero) * level
-        return both, both
+        below, above = np.where(level >= 1, 1 - EDGE, level), np.where(level <= 0, EDGE, level)
+        zero = self.zero[strata, genes].astype(np.float64)
+        return zero + (1 - zero) * below, zero + (1 - zero) * above
 
     def quantiles(
         self,
@@ -93,12 +103,11 @@ class Hurdle:
     ) -> NDArray[np.float64]:
         """Return the values with given cumulative probabilities, all above the zero level."""
         del totals
-        zero = self.zero[strata, genes]
+        zero = self.zero[strata, genes].astype(np.float64)
         level = np.clip((levels - zero) / np.maximum(1 - zero, 1e-9), 0, 1)
-        position = level * (len(LEVELS) - 1)
-        left = np.minimum(position.astype(np.int64), len(LEVELS) - 2)
-        part = position - left
-        low, high = self.values[strata, genes, left], self.values[strata, genes, left + 1]
+        left = np.clip(np.searchsorted(LEVELS, level, side="right") - 1, 0, len(LEVELS) - 2)
+        part = (level - LEVELS[left]) / (LEVELS[left + 1] - LEVELS[left])
+        low, high = (self.values[strata, genes, at].astype(np.float64) for at in (left, left + 1))
         result: NDArray[np.float64] = low + part * (high - low)
         return result
 

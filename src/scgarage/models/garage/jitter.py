@@ -19,8 +19,6 @@ ALLOWED = 0.52
 
 def choose_jitter(
     latent: Latent,
-    train: NDArray[np.float32],
-    codes: NDArray[np.int64],
     validation: NDArray[np.float32] | None,
     candidates: Sequence[float],
     rng: np.random.Generator,
@@ -31,10 +29,6 @@ def choose_jitter(
     ----------
     latent
         The latent distribution.
-    train
-        Positions of the training cells, (n_cells, n_dims).
-    codes
-        Their strata, (n_cells,).
     validation
         Positions of validation cells, (n_validation, n_dims), or ``None``.
     candidates
@@ -44,15 +38,17 @@ def choose_jitter(
     """
     if validation is None or len(validation) < MIN_VALIDATION or not len(latent.seeds):
         return float(candidates[-1])
-    scale = latent.scale()
-    held = NearestNeighbors(n_neighbors=1).fit(validation / scale)
+    scale, train = latent.scale(), latent.positions
+    n_cells = min(len(train), len(validation))
     shares: dict[float, list[float]] = {jitter: [] for jitter in candidates[:-1]}
     for _ in range(5):
-        known = rng.permutation(len(train))[: len(validation)]
+        known = rng.permutation(len(train))[:n_cells]
+        unseen = validation[rng.permutation(len(validation))[:n_cells]]
+        held = NearestNeighbors(n_neighbors=1).fit(unseen / scale)
         near = NearestNeighbors(n_neighbors=1).fit(train[known] / scale)
         for jitter, found in shares.items():
             # Of these cells themselves: others' positions are near to neither set.
-            drawn = latent.around(known, codes[known], train, jitter, rng) / scale
+            drawn = latent.around(known, jitter, rng) / scale
             to_train, to_held = near.kneighbors(drawn)[0], held.kneighbors(drawn)[0]
             found.append(float(np.mean(to_train < to_held)))
     for jitter, found in shares.items():

@@ -1,61 +1,93 @@
-"""Latent positions of cells: shared factors and depth, a normal distribution per stratum, and jittered seeds."""
+"""Latent positions of cells, shared factors and depth: seeds jittered among their neighbours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
 
 from scgarage.models.garage.strata import Strata
 
 __all__ = ["Latent"]
 
 POOLED_CELLS = 20.0
-"""Cells that the pooled covariance is worth beside a stratum's own."""
+"""Cells that the pooled local covariance is worth beside a cell's own neighbourhood."""
 
 DEPTH_MARGIN = 0.2
-"""How far outside the range of log library sizes of its type a cell may come to lie."""
+"""How far outside the range of log library sizes of its stratum a cell may come to lie."""
+
+ENOUGH = 20
+"""Cells of a stratum from which the distribution of a dimension is taken as it is."""
+
+REFERENCE = 200
+"""Positions drawn at least, so that their ranks say something."""
+
+CHUNK = 4096
+"""Positions drawn at a time."""
 
 
 @dataclass(frozen=True)
 class Latent:
     r"""Distribution of latent positions, the factors and the log library size of a cell.
 
-    .. math:: x = \mu_s + \sqrt{1 - h^2} \, (x_k - \mu_s) + h \, e, \qquad e \sim N(0, \Sigma_s)
+    .. math:: x = m_k + \sqrt{1 - h^2} \, (x_k - m_k) + h \, e, \qquad e \sim N(0, \Sigma_k)
 
-    with a seed cell :math:`x_k` of the stratum :math:`s` and the jitter :math:`h`; mean and covariance stay what they
-    are for every :math:`h`. At :math:`h = 1` nothing of a single cell is left. Covariances of small strata are drawn to
-    the pooled one, means are not: that would move a rare type towards its relatives.
+    with a seed cell :math:`x_k`, mean :math:`m_k` and covariance :math:`\Sigma_k` of its nearest neighbours in the same
+    stratum, and the jitter :math:`h`; then stretched about the stratum's mean so that its variances are kept. At
+    :math:`h = 1` a cell counts no more than any of its neighbours, in small strata no more than any cell of its type.
+    Neighbourhoods keep types that are curved or fall into several states what they are. Covariances of small
+    neighbourhoods are drawn to the average one, means are not drawn to other strata: that would move a rare type
+    towards its relatives.
 
     Attributes
     ----------
     mean
-        (n_strata, n_dims).
+        Mean of each stratum, (n_strata, n_dims).
     root
-        Cholesky factors of the covariances, (n_strata, n_dims, n_dims).
+        Cholesky factor of the average covariance of neighbourhoods, (n_dims, n_dims).
+    positions
+        Positions of the training cells, (n_cells, n_dims).
+    neighbours
+        Rows of the neighbours of each cell in its stratum, itself first, (n_cells, n_neighbours); -1 where the stratum
+        has no more.
     seeds
-        Latent positions of the seed cells, (n_seeds, n_dims).
-    seed_strata
-        Their strata, (n_seeds,).
+        Rows of the seed cells, (n_seeds,).
+    strata
+        Stratum of each training cell, (n_cells,).
+    middle
+        Mean of the neighbourhood of each cell, (n_cells, n_dims).
+    local
+        Variances of the neighbourhood of each cell, (n_cells, n_dims).
     depth_range
         Smallest and largest log library size, (n_strata, 2).
     """
 
     mean: NDArray[np.float32]
     root: NDArray[np.float32]
-    seeds: NDArray[np.float32]
-    seed_strata: NDArray[np.int64]
+    positions: NDArray[np.float32]
+    neighbours: NDArray[np.int32]
+    seeds: NDArray[np.int64]
+    strata: NDArray[np.int64]
+    middle: NDArray[np.float32]
+    local: NDArray[np.float32]
     depth_range: NDArray[np.float32]
 
     @classmethod
     def fit(
-        cls, positions: NDArray[np.float32], codes: NDArray[np.int64], strata: Strata, seeds: NDArray[np.int64]
+        cls,
+        draws: NDArray[np.float32],
+        codes: NDArray[np.int64],
+        strata: Strata,
+        *,
+        seeds: NDArray[np.int64],
+        n_neighbours: int,
     ) -> Self:
         """Estimate from draws of the training cells' positions.
 
         Parameters
         ----------
-        positions
+        draws
             Draws, (n_draws, n_cells, n_dims); the log library size comes last.
         codes
             Stratum of each cell, (n_cells,).
@@ -63,60 +95,137 @@ class Latent:
             The strata.
         seeds
             Rows of the seed cells.
+        n_neighbours
+            Neighbours of a cell, itself included.
         """
-        n_draws, _, n_dims = positions.shape
-        points = positions.reshape(-1, n_dims).astype(np.float64)
-        groups = np.tile(codes, n_draws)
-        mean = _means(points, groups, strata)
-        residual = points - mean[groups]
-        pooled = residual.T @ residual / len(residual)
-        root = np.empty((len(mean), n_dims, n_dims))
-        depth = np.tile([points[:, -1].min(), points[:, -1].max()], (len(mean), 1))
-        for code in range(len(mean)):
-            own = residual[groups == code]
-            n_cells = len(own) / n_draws
-            covariance = (own.T @ own / n_draws + POOLED_CELLS * pooled) / (n_cells + POOLED_CELLS)
-            root[code] = np.linalg.cholesky(covariance + 1e-6 * np.eye(n_dims))
-            if len(own):
-                depth[code] = mean[code, -1] + own[:, -1].min(), mean[code, -1] + own[:, -1].max()
+        centre = draws.mean(axis=0, dtype=np.float64)
+        mean = _means(centre, codes, strata)
+        depth = np.tile([centre[:, -1].min(), centre[:, -1].max()], (len(mean), 1))
+        neighbours = np.full((len(codes), n_neighbours), -1, dtype=np.int32)
+        scale = np.maximum((centre - mean[codes]).std(axis=0), 1e-3)
+        for code in np.unique(codes):
+            rows = np.flatnonzero(codes == code)
+            n_near = min(n_neighbours, len(rows))
+            near = NearestNeighbors(n_neighbors=n_near).fit(centre[rows] / scale)
+            neighbours[rows, :n_near] = rows[near.kneighbors(centre[rows] / scale)[1]]
+            depth[code] = centre[rows, -1].min(), centre[rows, -1].max()
         f32 = np.float32
-        return cls(mean.astype(f32), root.astype(f32), positions[-1, seeds], codes[seeds], depth.astype(f32))
+        empty = np.zeros_like(draws[-1])
+        identity = np.eye(centre.shape[1], dtype=f32)
+        plain = cls(
+            mean.astype(f32), identity, draws[-1], neighbours, seeds, codes, empty, empty.copy(), depth.astype(f32)
+        )
+        return replace(plain, root=plain._describe_neighbourhoods())
+
+    def _describe_neighbourhoods(self) -> NDArray[np.float32]:
+        """Fill in means and variances; return the Cholesky factor of the mean covariance of all neighbourhoods."""
+        n_dims = self.positions.shape[1]
+        total, weight = np.zeros((n_dims, n_dims)), 0
+        for start in range(0, len(self.positions), CHUNK):
+            rows = np.arange(start, min(start + CHUNK, len(self.positions)))
+            away, present, self.middle[rows] = self._neighbourhood(rows)
+            n_near = present.sum(axis=1)
+            self.local[rows] = (away**2).sum(axis=1) / np.maximum(n_near - 1, 1)[:, None]
+            enough = n_near > 1
+            scaled = away[enough] / np.sqrt(n_near[enough] - 1)[:, None, None]
+            flat = scaled.reshape(-1, n_dims).astype(np.float64)
+            total += flat.T @ flat
+            weight += int(enough.sum())
+        average = total / max(weight, 1) + 1e-6 * np.eye(n_dims)
+        return np.linalg.cholesky(average).astype(np.float32)
+
+    def _neighbourhood(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+        """Return the neighbours of some cells about their mean, which of them exist, and the means."""
+        near = self.neighbours[rows]
+        present = near >= 0
+        points = np.where(present[..., None], self.positions[near], np.float32(0))
+        middle = points.sum(axis=1) / present.sum(axis=1)[:, None].astype(np.float32)
+        away = np.where(present[..., None], points - middle[:, None], np.float32(0))
+        return away, present, middle
 
     def draw(self, codes: NDArray[np.int64], jitter: float, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw a position for each stratum number (n_cells,): shape (n_cells, n_dims).
 
-        The seeds of a stratum are used evenly, and the noise of each stratum is centred: as many cells then vary less
-        from draw to draw than independent ones would, without being less varied themselves.
+        The seeds of a stratum are used evenly and the noise is centred, so that as many cells vary less from draw to
+        draw than independent ones would, without being less varied themselves. A stratum without seeds uses all its
+        cells, moved by a jitter of 1; one without cells its expected mean.
         """
         positions = np.empty((len(codes), self.mean.shape[1]), dtype=np.float32)
         for code in np.unique(codes):
-            rows = np.flatnonzero(codes == code)
-            noise = rng.standard_normal((len(rows), self.mean.shape[1]), dtype=np.float32)
-            noise = (noise - noise.mean(axis=0)) * np.sqrt(len(rows) / (len(rows) - 1)) if len(rows) > 1 else noise
-            away = np.float32(jitter) * noise @ self.root[code].T
-            own = np.flatnonzero(self.seed_strata == code)
-            if len(own) and jitter < 1:
-                chosen = own[_evenly(len(own), len(rows), rng)]
-                away += np.float32(np.sqrt(1 - jitter**2)) * (self.seeds[chosen] - self.mean[code])
-            elif jitter < 1:  # a stratum without seeds
-                away = noise @ self.root[code].T
-            positions[rows] = self.mean[code] + away
+            wanted = np.flatnonzero(codes == code)
+            own = self.seeds[self.strata[self.seeds] == code]
+            everyone = np.flatnonzero(self.strata == code)
+            if not len(everyone):
+                positions[wanted] = self.mean[code] + self._noise(len(wanted), rng)
+                continue
+            pool, moved = (own, jitter) if len(own) else (everyone, 1.0)
+            n_drawn = max(len(wanted), REFERENCE)  # a few cells cannot say how they are distributed
+            drawn = self.around(pool[_evenly(len(pool), n_drawn, rng)], moved, rng)
+            positions[wanted] = self._matched(drawn, everyone)[rng.permutation(n_drawn)[: len(wanted)]]
         return self.within_depth(positions, codes)
 
-    def around(
-        self,
-        rows: NDArray[np.int64],
-        codes: NDArray[np.int64],
-        positions: NDArray[np.float32],
-        jitter: float,
-        rng: np.random.Generator,
-    ) -> NDArray[np.float32]:
-        """Return one jittered position for each of some cells, with their strata ``codes``."""
-        noise = rng.standard_normal((len(rows), self.mean.shape[1]), dtype=np.float32)
-        away = np.einsum("nij,nj->ni", self.root[codes], noise)
-        kept = np.float32(np.sqrt(1 - jitter**2)) * (positions[rows] - self.mean[codes])
-        result: NDArray[np.float32] = self.mean[codes] + kept + np.float32(jitter) * away
+    def _matched(self, drawn: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Give each dimension the distribution that it has among the training cells ``rows``, ranks unchanged.
+
+        Noise rounds off what is skewed or has two humps, library sizes above all.
+        """
+        if len(rows) < ENOUGH:
+            return drawn
+        levels = (drawn.argsort(axis=0).argsort(axis=0) + 0.5) / len(drawn) * (len(rows) - 1)
+        left = levels.astype(np.int64)
+        part = (levels - left).astype(np.float32)
+        known = np.sort(self.positions[rows], axis=0)
+        low = np.take_along_axis(known, left, axis=0)
+        high = np.take_along_axis(known, np.minimum(left + 1, len(rows) - 1), axis=0)
+        result: NDArray[np.float32] = low + part * (high - low)
         return result
+
+    def around(self, rows: NDArray[np.int64], jitter: float, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Return one jittered position for each of some training cells, (n_cells, n_dims)."""
+        parts = [self._parts(rows[start : start + CHUNK], jitter, rng) for start in range(0, len(rows), CHUNK)]
+        kept, noise = (np.concatenate(part) for part in zip(*parts, strict=True))
+        if len(rows) > 1:
+            noise = (noise - noise.mean(axis=0)) * np.float32(np.sqrt(len(rows) / (len(rows) - 1)))
+        positions = kept + np.float32(jitter) * noise
+        for code in np.unique(self.strata[rows]):
+            mine = np.flatnonzero(self.strata[rows] == code)
+            positions[mine] = self.mean[code] + self._stretch(code, jitter) * (positions[mine] - self.mean[code])
+        return positions
+
+    def _stretch(self, code: int, jitter: float) -> NDArray[np.float32]:
+        """Return by how much each dimension must be stretched for the stratum to keep its variances.
+
+        Means of neighbourhoods lie inwards of their cells, and noise about them cannot make up for that.
+        """
+        rows = np.flatnonzero(self.strata == code)
+        if len(rows) < 2:
+            return np.ones(self.mean.shape[1], dtype=np.float32)
+        n_near = (self.neighbours[rows] >= 0).sum(axis=1)
+        share = ((n_near - 1) / (n_near - 1 + POOLED_CELLS))[:, None]
+        pooled = (self.root**2).sum(axis=1)
+        kept = self.middle[rows] + np.sqrt(1 - jitter**2) * (self.positions[rows] - self.middle[rows])
+        drawn = kept.var(axis=0, ddof=1) + jitter**2 * (share * self.local[rows] + (1 - share) * pooled).mean(axis=0)
+        wanted = self.positions[rows].var(axis=0, ddof=1)
+        result: NDArray[np.float32] = np.sqrt(np.maximum(wanted / np.maximum(drawn, 1e-12), 1.0)).astype(np.float32)
+        return result
+
+    def _parts(
+        self, rows: NDArray[np.int64], jitter: float, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what stays of the seeds, and the noise before it is weakened."""
+        away, present, middle = self._neighbourhood(rows)
+        n_near = present.sum(axis=1).astype(np.float32)
+        weights = rng.standard_normal(present.shape, dtype=np.float32) / np.sqrt(np.maximum(n_near - 1, 1))[:, None]
+        own = np.einsum("nk,nkd->nd", weights, away)
+        share = ((n_near - 1) / (n_near - 1 + POOLED_CELLS))[:, None]
+        noise = np.sqrt(share) * own + np.sqrt(1 - share) * self._noise(len(rows), rng)
+        return middle + np.float32(np.sqrt(1 - jitter**2)) * (self.positions[rows] - middle), noise
+
+    def _noise(self, n_cells: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        noise: NDArray[np.float32] = rng.standard_normal((n_cells, len(self.root)), dtype=np.float32) @ self.root.T
+        return noise
 
     def within_depth(self, positions: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float32]:
         """Keep log library sizes near the range seen in training."""
@@ -126,8 +235,7 @@ class Latent:
 
     def scale(self) -> NDArray[np.float32]:
         """Return the overall standard deviation of each dimension, (n_dims,)."""
-        spread = self.seeds.std(axis=0) if len(self.seeds) > 1 else np.ones(self.mean.shape[1])
-        result: NDArray[np.float32] = np.maximum(spread, 1e-3).astype(np.float32)
+        result: NDArray[np.float32] = np.maximum(self.positions.std(axis=0), 1e-3).astype(np.float32)
         return result
 
 

@@ -81,6 +81,7 @@ def fit_weights(
         )
         pooled /= len(totals)
     weights = np.repeat(pooled, n_strata, axis=0)
+    prior = max(prior, 1e-6)  # strata without cells keep the pooled weights
     for _ in range(N_ITERATIONS):
         weights = (expected(weights) + prior * pooled) / (sizes + prior)
     return weights

@@ -30,8 +30,8 @@ def log_pmf(counts: NDArray[np.float64], means: Rows) -> Rows:
     c = counts[:, None]
     constant = special.gammaln(c + SHAPE) - special.gammaln(SHAPE) - special.gammaln(c + 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(means > 0, np.log(means) - np.log(SHAPE + means), -np.inf)
-    return constant - SHAPE * np.log1p(means / SHAPE) + special.xlogy(c, 1.0) + np.where(c > 0, c * ratio, 0.0)
+        powers = np.where(c > 0, c * (np.log(means) - np.log(SHAPE + means)), 0.0)
+    return constant - SHAPE * np.log1p(means / SHAPE) + powers
 
 
 def zero_probability(means: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -32,7 +32,7 @@ from scgarage.training import Batches, Phase, TrainResult, train
 
 __all__ = ["Garage"]
 
-GAIN = 0.02
+GAIN = 0.05
 """Share of its start's validation distance that the adversarial stage must take off to be used."""
 
 
@@ -61,7 +61,7 @@ class Garage(GenerativeModel):
     Works without labels (clusters stand in for types, and the cells come without labels) and on log-normalised values
     (zero fraction and quantiles instead of rates; library sizes are then unknown).
 
-    A saved model holds the positions of its seed cells in the space of the factors, not their expression.
+    A saved model holds the positions of the training cells in the space of the factors, not their expression.
 
     References
     ----------
@@ -121,7 +121,7 @@ class Garage(GenerativeModel):
         positions = np.concatenate([draws, depth], axis=2)
         seeds = self._choose_seeds(used.strata, rng)
         self.seed_names = tuple(data.names[row] for row in rows[seeds])
-        self.parts["latent"] = Latent.fit(positions, used.strata, strata, seeds)
+        self.parts["latent"] = Latent.fit(positions, used.strata, strata, seeds=seeds, n_neighbours=c.n_neighbors)
         self._draws, self._codes = positions, used.strata
         self.sizes = {"n_dims": positions.shape[2], "n_types": strata.n_types}
         self.networks = self.skeleton()
@@ -160,7 +160,7 @@ class Garage(GenerativeModel):
         held, held_codes = (None, np.empty(0, dtype=np.int64)) if seen is None else seen
         jitter = c.jitter
         if jitter == "auto":
-            jitter = choose_jitter(latent, self._draws[-1], self._codes, held, JITTERS, self._rng)
+            jitter = choose_jitter(latent, held, JITTERS, self._rng)
         self._adversary: dict[str, Any] = {"jitter": float(jitter), "refined": False}
         result = None
         if c.refine and held is not None and len(held) >= 2 * self.config.n_noise:
@@ -171,8 +171,8 @@ class Garage(GenerativeModel):
     def _encode(self, validation: ValidationData) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
         """Return a draw of the positions of the validation cells whose stratum is known, and the strata."""
         known = (validation.labels >= 0) & (validation.batches >= 0)
-        rows = np.flatnonzero(known)
-        if not self._labelled or not len(rows):
+        rows = np.flatnonzero(known) if self._labelled else np.empty(0, dtype=np.int64)
+        if not len(rows):
             return None
         strata = self.parts["strata"]
         codes = strata.code(validation.labels[rows], validation.batches[rows])
@@ -287,6 +287,9 @@ class Garage(GenerativeModel):
             anew = self._decode(positions[again], codes[again], rng)
             order = np.argsort(np.concatenate([kept, again]), kind="stable")
             values = sparse.csr_matrix(sparse.vstack([values[kept], anew]))[order]
+        if self.parts["fingerprints"].match(values).any():
+            msg = "some cells equal training cells after ten new draws: there are too few genes or counts to differ"
+            warnings.warn(msg, UserWarning, stacklevel=4)
         return values, refused
 
     def _decode(

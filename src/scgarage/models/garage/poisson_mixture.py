@@ -95,7 +95,7 @@ class PoissonMixture:
             (np.ones(len(strata)), (strata, np.arange(len(strata)))), shape=(n_strata, len(strata))
         )
         sums = np.asarray((members @ counts).todense(), dtype=np.float64)
-        extra = mean_prior * depth / np.maximum(sizes, 1)
+        extra = np.where(sizes > 0, mean_prior * depth / np.maximum(sizes, 1), 1.0)  # without cells: the prior alone
         share = (sums + prior_share * extra[:, None]) / (depth + extra)[:, None]
         weights = np.empty((n_strata, counts.shape[1], len(GRID)), dtype=np.float32)
         for block in _blocks(counts.shape[1], len(strata) * 4):

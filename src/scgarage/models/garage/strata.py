@@ -31,6 +31,10 @@ class Strata:
     n_batches: int
     sizes: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        for name in ("n_types", "n_batches"):  # files give back arrays
+            object.__setattr__(self, name, int(np.asarray(getattr(self, name)).item()))
+
     @classmethod
     def of(cls, types: NDArray[np.int64], batches: NDArray[np.int64], n_types: int, n_batches: int) -> Self:
         """Count training cells with the given type and batch numbers, both (n_cells,)."""

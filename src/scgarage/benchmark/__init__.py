@@ -1,0 +1,26 @@
+"""Benchmarks: a grid of data sets, models and seeds from one YAML file."""
+
+from scgarage.benchmark.grid import Cell, DataEntry, Grid, Judging, ModelEntry
+from scgarage.benchmark.ranking import mean_ranks, summarise
+from scgarage.benchmark.read import read_grid
+from scgarage.benchmark.results import check_format, collect, write_results
+from scgarage.benchmark.run import forget_failed, run_cell, run_grid
+from scgarage.benchmark.summary import write_summary
+
+__all__ = [
+    "Cell",
+    "DataEntry",
+    "Grid",
+    "Judging",
+    "ModelEntry",
+    "check_format",
+    "collect",
+    "forget_failed",
+    "mean_ranks",
+    "read_grid",
+    "run_cell",
+    "run_grid",
+    "summarise",
+    "write_results",
+    "write_summary",
+]

@@ -1,0 +1,10 @@
+"""``python -m scgarage.benchmark GRID OUT DATA/MODEL/SEED``: one cell, for :mod:`scgarage.benchmark.isolated`."""
+
+import sys
+
+from scgarage.benchmark.read import read_grid
+from scgarage.benchmark.run import run_cell
+
+if __name__ == "__main__":
+    path, out, cell_id = sys.argv[1:]
+    run_cell(read_grid(path).cell(cell_id), out)

@@ -1,0 +1,176 @@
+"""What a benchmark found, for people: one HTML page and the same in Markdown."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from scgarage.benchmark.grid import Grid
+from scgarage.benchmark.ranking import GROUPS, mean_ranks, summarise
+from scgarage.benchmark.record import DONE, FAILED
+from scgarage.io import atomic_output
+
+__all__ = ["write_summary"]
+
+NOTHING = "–"
+"""Stands where there is no number."""
+
+GROUP_TITLES = {"all": "All cells", "rare": "Rare types together"}
+
+COSTS = {
+    "fit_seconds": "fit, s",
+    "sample_seconds": "sample, s",
+    "judge_seconds": "judge, s",
+    "peak_mb": "peak memory, MiB",
+}
+
+
+def write_summary(results: pd.DataFrame, grid: Grid, out: str | Path) -> tuple[Path, Path]:
+    """Write ``summary.html``, one file that needs no network, and ``summary.md``, in the place of older ones.
+
+    For each data set: every metric of all cells and of the rare types as mean ± sd over seeds with the rank of each
+    model, the audits' verdicts, times and peak memory; then the cells that failed, with the error.
+
+    Parameters
+    ----------
+    results
+        Result of :func:`scgarage.benchmark.collect`.
+    grid
+        What was run.
+    out
+        Folder of the benchmark.
+
+    Returns
+    -------
+    The two files.
+    """
+    content = _content(results, grid)
+    files = []
+    environment = Environment(
+        loader=PackageLoader("scgarage.benchmark", "."),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(("html.j2",)),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("summary.html", "summary.md"):
+        text = environment.get_template(f"{name}.j2").render(content)
+        path = Path(out) / name
+        with atomic_output(path, overwrite=True) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        files.append(path)
+    return files[0], files[1]
+
+
+def _content(results: pd.DataFrame, grid: Grid) -> dict[str, Any]:
+    cells = results.drop_duplicates(["data", "model", "seed"])
+    means = summarise(results)
+    ranks = mean_ranks(means)
+    names = [entry.name for entry in grid.data]
+    return {
+        "title": f"Benchmark {grid.path.stem}",
+        "n": {status: int((cells["status"] == status).sum()) for status in (DONE, FAILED, "not run")}
+        | {"all": len(cells)},
+        "models": [entry.name for entry in grid.models],
+        "seeds": ", ".join(map(str, grid.seeds)),
+        "profile": grid.judging.profile,
+        "data_sets": [
+            _data_set(name, *(part[part["data"] == name] for part in (means, ranks, cells))) for name in names
+        ],
+        "failures": cells.loc[cells["status"] == FAILED, ["data", "model", "seed", "error"]].to_dict("records"),
+        "version": version("scgarage"),
+        "nothing": NOTHING,
+    }
+
+
+def _data_set(name: str, means: pd.DataFrame, ranks: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
+    tables = [_table(group, means[means["group"] == group], ranks[ranks["group"] == group]) for group in GROUPS]
+    done = cells[cells["status"] == DONE]
+    return {
+        "name": name,
+        "n_train": whole(done["n_train"].median()),
+        "n_genes": whole(done["n_genes"].median()),
+        "tables": [table for table in tables if table["rows"]],
+        "costs": [
+            _cost(str(model), done[done["model"] == model], rows) for model, rows in cells.groupby("model", sort=False)
+        ],
+        "cost_titles": list(COSTS.values()),
+    }
+
+
+def _table(group: str, means: pd.DataFrame, ranks: pd.DataFrame) -> dict[str, Any]:
+    """Return one table: metrics down, models across."""
+    models = list(dict.fromkeys(means["model"]))
+    rows = []
+    for _, part in means.groupby("metric", sort=False):
+        by_model = part.set_index("model")
+        entries = [_entry(by_model.loc[model]) if model in by_model.index else None for model in models]
+        first = part.iloc[0]
+        rows.append({
+            "title": first["title"], "better": first["better"], "entries": entries,
+            "floor": number(part["floor"].mean()), "null": number(part["null"].mean()),
+        })  # fmt: skip
+    mean_rank = {row["model"]: number(row["mean_rank"]) for row in ranks.to_dict("records")}
+    n_metrics = int(ranks["n_metrics"].max()) if len(ranks) else 0
+    return {
+        "title": GROUP_TITLES[group], "models": models, "rows": rows, "n_metrics": n_metrics,
+        "mean_ranks": [mean_rank.get(model, NOTHING) for model in models],
+    }  # fmt: skip
+
+
+def _entry(row: "pd.Series[Any]") -> dict[str, Any] | None:
+    if np.isnan(row["mean"]):
+        return None
+    return {"text": with_sd(row["mean"], row["sd"]), "rank": int(row["rank"]), "n_seeds": int(row["n_seeds"])}
+
+
+def _cost(model: str, done: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
+    verdicts = done["audit_verdict"].value_counts()
+    return {
+        "model": model,
+        "n": f"{len(done)} of {len(cells)}",
+        "audit": ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) or NOTHING,
+        "costs": [with_sd(done[name].mean(), done[name].std()) for name in COSTS],
+    }
+
+
+def whole(value: float) -> str:
+    """Write a number without decimals; a missing one is a dash."""
+    return NOTHING if not np.isfinite(value) else _fixed(value, 0)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with about three significant digits; a missing one is a dash.
+
+    Examples
+    --------
+    >>> number(0.01234), number(1234.5), number(-0.5), number(float("nan"))
+    ('0.0123', '1,234', '−0.500', '–')
+    """
+    return NOTHING if not np.isfinite(value) else _fixed(value, _decimals(value, digits))
+
+
+def with_sd(mean: float, sd: float) -> str:
+    """Write a mean and, when there is one, its standard deviation with the same decimals.
+
+    Examples
+    --------
+    >>> with_sd(0.5123, 0.0201), with_sd(0.5, float("nan"))
+    ('0.512 ± 0.020', '0.500')
+    """
+    if not (np.isfinite(mean) and np.isfinite(sd)):
+        return number(mean)
+    decimals = _decimals(mean, 3)
+    return f"{_fixed(mean, decimals)} ± {_fixed(sd, decimals)}"
+
+
+def _decimals(value: float, digits: int) -> int:
+    size = abs(value)
+    return digits - 1 if size == 0 else int(np.clip(digits - 1 - np.floor(np.log10(size)), 0, 5))
+
+
+def _fixed(value: float, decimals: int) -> str:
+    return f"{value:,.{decimals}f}".replace("-", "−")

@@ -1,0 +1,133 @@
+"""Random oversampling as a step before any model."""
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scgarage.models.base import GenerativeModel
+from scgarage.models.data import TrainingData, ValidationData
+from scgarage.models.drawn import Drawn
+from scgarage.models.gan import Gan, GanConfig
+from scgarage.models.options import FitOptions
+from scgarage.models.spec import Wanted
+from scgarage.models.vae import Vae, VaeConfig
+from scgarage.schema import UNSURE
+from scgarage.training import TrainResult
+
+__all__ = ["GanRos", "Oversampled", "VaeRos", "oversample"]
+
+POOL = 3
+"""Cells drawn for each one asked for, when the proportions of the training cells are put back."""
+
+
+def oversample(data: TrainingData, rng: np.random.Generator) -> TrainingData:
+    """Repeat cells of each type at random until it has as many as the most abundant one; all cells stay.
+
+    Parameters
+    ----------
+    data
+        Training cells.
+    rng
+        Picks the cells that are repeated.
+    """
+    sizes = np.bincount(data.labels, minlength=len(data.types))
+    extra = [
+        rng.choice(np.flatnonzero(data.labels == number), size=int(sizes.max() - size))
+        for number, size in enumerate(sizes)
+        if size
+    ]
+    rows = np.concatenate([np.arange(data.n_cells), *extra])
+    return replace(
+        data,
+        values=data.values[rows],
+        log_expr=data.log_expr[rows],
+        labels=data.labels[rows],
+        totals=None if data.totals is None else data.totals[rows],
+        names=tuple(data.names[row] for row in rows),
+        batches=data.batches[rows] if len(data.batches) else data.batches,
+    )
+
+
+class Oversampled(GenerativeModel):
+    """Put in front of a model's class, it shows the model as many cells of each type: ``class X(Oversampled, Model)``.
+
+    What the model learns from is balanced, and so is what it makes. A plain number of cells is therefore drawn from a
+    pool of three times as many, with the chances that put the proportions of the training cells back; ask for numbers
+    by type for anything else. Genes are selected on the cells as they were.
+    """
+
+    def build(self, data: TrainingData, options: FitOptions) -> None:
+        """Build on the oversampled cells."""
+        super().build(self._balanced(data), options)  # type: ignore[safe-super]
+
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> TrainResult | None:
+        """Learn from the oversampled cells."""
+        return super().learn(self._balanced(data), validation, options)  # type: ignore[safe-super]
+
+    def _balanced(self, data: TrainingData) -> TrainingData:
+        return oversample(data, np.random.default_rng(self.config.random_state))
+
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
+        """Draw cells; a plain number in the proportions of the training cells."""
+        if not isinstance(wanted, int):
+            return super().draw(wanted, generator, rng)  # type: ignore[safe-super]
+        pool = super().draw(POOL * wanted, generator, rng)  # type: ignore[safe-super]
+        rows = self._thin(np.asarray(pool.labels), wanted, rng)
+        return Drawn(
+            pool.values[rows],
+            np.asarray(pool.labels)[rows],
+            None if pool.probability is None else pool.probability[rows],
+        )
+
+    def _thin(self, labels: NDArray[np.str_], n_cells: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Pick cells so that types come near their training shares; unsure cells keep their own share."""
+        names, numbers, found = np.unique(labels, return_inverse=True, return_counts=True)
+        counts = self.about["type_counts"]
+        n_train = sum(counts.values())
+        unsure = float(np.mean(labels == UNSURE))
+        shares = np.array([unsure if name == UNSURE else (1 - unsure) * counts[name] / n_train for name in names])
+        exact = shares / shares.sum() * n_cells
+        taken = np.minimum(found, np.floor(exact).astype(np.int64))
+        ranks = np.empty(len(labels), dtype=np.int64)
+        order = np.lexsort((rng.random(len(labels)), numbers))
+        ranks[order] = np.arange(len(labels)) - np.repeat(np.cumsum(found) - found, found)
+        chosen = ranks < taken[numbers]
+        # What rounding leaves over, or a type that the model hardly makes, is filled from the rest by the same shares.
+        rest = np.flatnonzero(~chosen)
+        weights = (exact / found)[numbers[rest]]
+        left = n_cells - int(chosen.sum())
+        more = rng.choice(rest, size=left, replace=False, p=weights / weights.sum()) if left else rest[:0]
+        return rng.permutation(np.concatenate([np.flatnonzero(chosen), more]))
+
+
+class GanRos(Oversampled, Gan):
+    """The GAN after random oversampling of every type to the majority count.
+
+    Examples
+    --------
+    >>> import scgarage as sg
+    >>> model = sg.models.GanRos(n_iterations=2, n_top_genes=100, validate_every=2)
+    >>> model.fit(sg.datasets.pbmc68k(), labels_key="cell_type").sample(5).shape
+    (5, 765)
+    """
+
+    name = "gan-ros"
+    Config: ClassVar[type[Any]] = GanConfig
+
+
+class VaeRos(Oversampled, Vae):
+    """The VAE after random oversampling of every type to the majority count.
+
+    Examples
+    --------
+    >>> import scgarage as sg
+    >>> model = sg.models.VaeRos(n_iterations=2, n_top_genes=100, validate_every=2)
+    >>> model.fit(sg.datasets.pbmc68k(), labels_key="cell_type").sample(5).shape
+    (5, 765)
+    """
+
+    name = "vae-ros"
+    Config: ClassVar[type[Any]] = VaeConfig

@@ -1,0 +1,121 @@
+"""What a report is about."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from scgarage import plotting
+from scgarage.evaluation import Evaluation
+from scgarage.plotting.expression import counts_or_none, log_expression
+from scgarage.preprocess import Split, match_genes
+from scgarage.report.metric_table import rare_types
+from scgarage.schema import UNS_KEY, UNSURE
+
+__all__ = ["Subject"]
+
+FIGURE_CELLS = 5_000
+"""Cells of a part that the figures of genes and types use at most."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the figures and tables are made from.
+
+    Attributes
+    ----------
+    synthetic
+        Synthetic cells with the genes of the training cells, in their order.
+    split
+        The real cells.
+    labels_key
+        Column with the cell types, or ``None`` when the real cells have none.
+    table, settings
+        Those of the evaluation.
+    rare
+        Names of the rare types.
+    counts
+        Numbers of cells by type and part, labels predicted by the judge if the synthetic cells have none.
+    """
+
+    synthetic: ad.AnnData
+    split: Split
+    labels_key: str | None
+    table: pd.DataFrame
+    settings: dict[str, Any]
+    rare: list[str]
+    counts: pd.DataFrame
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "Subject":
+        """Collect what the figures need from an evaluation."""
+        split, settings = evaluation.split, evaluation.settings
+        key = settings.get("labels_key") or split.labels_key
+        synthetic = match_genes(evaluation.synthetic, split.train.var_names)
+        parts = {"real train": split.train, "real test": split.test, "synthetic": synthetic}
+        counts = pd.DataFrame() if key is None else plotting.type_counts(parts, key)
+        predicted = settings.get("type_counts", {}).get("synthetic")
+        if predicted and len(counts) and "synthetic" not in counts:
+            counts = counts.assign(synthetic=pd.Series(predicted).reindex(counts.index).fillna(0).astype(np.int64))
+        rare = list(settings.get("rare_types", rare_types(evaluation.table)))
+        return cls(synthetic, split, key, evaluation.table, settings, rare, counts)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the synthetic cells carry cell types."""
+        return self.labels_key is not None and self.labels_key in self.synthetic.obs
+
+    @property
+    def layer(self) -> str | None:
+        """Layer with the values that were judged."""
+        return self.settings.get("layer")
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Record that the model left in the synthetic cells."""
+        return dict(self.synthetic.uns.get(UNS_KEY, {}))
+
+    @cached_property
+    def drawn(self) -> dict[str, ad.AnnData]:
+        """Cells for figures of genes and types, ``"train"``, ``"test"`` and ``"synthetic"``, by chance if many."""
+        rng = np.random.default_rng(0)
+        parts = {"train": self.split.train, "test": self.split.test, "synthetic": self.synthetic}
+        return {
+            name: cells
+            if cells.n_obs <= FIGURE_CELLS
+            else cells[np.sort(rng.choice(cells.n_obs, FIGURE_CELLS, replace=False))]
+            for name, cells in parts.items()
+        }
+
+    @cached_property
+    def log_expr(self) -> dict[str, sparse.csr_matrix]:
+        """log1p CP10k of the drawn cells by part."""
+        return {name: log_expression(cells, self.layer) for name, cells in self.drawn.items()}
+
+    @cached_property
+    def raw(self) -> dict[str, sparse.csr_matrix | None]:
+        """Counts of the drawn cells by part; ``None`` where the values are none."""
+        return {name: counts_or_none(cells, self.layer) for name, cells in self.drawn.items()}
+
+    @cached_property
+    def labels(self) -> dict[str, NDArray[np.str_]]:
+        """Types of the drawn cells by part, a missing one as "unsure"; only of parts that have types."""
+        return {
+            name: np.asarray(cells.obs[self.labels_key].astype(object).fillna(UNSURE).astype(str), dtype=np.str_)
+            for name, cells in self.drawn.items()
+            if self.labels_key in cells.obs
+        }
+
+    def shared_types(self, min_cells: int) -> list[str]:
+        """Return the types with as many cells in every part, commonest first; none without labels."""
+        if not self.labelled:
+            return []
+        counted = [pd.Series(labels).value_counts() for labels in self.labels.values()]
+        fewest = pd.concat(counted, axis=1).fillna(0).min(axis=1)
+        order = [str(name) for name in self.counts.index if name != UNSURE]
+        return [name for name in order if fewest.get(name, 0) >= min_cells]

@@ -1,0 +1,101 @@
+"""A grid runs what is missing, keeps what is there and survives cells that fail."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import scgarage as sg
+from scgarage.benchmark import collect, forget_failed, read_grid, run_cell, run_grid
+from scgarage.benchmark.isolated import run_isolated
+from scgarage.benchmark.record import read_record
+from scgarage.errors import InputError
+from scgarage.models import model_class
+
+GOOD = {"model": {"smote"}, "seed": {"0"}}
+
+
+def test_a_cell_is_what_its_steps_give_by_hand(grid, tmp_path):
+    record = run_cell(grid.cell("sim/smote/1"), tmp_path)
+    split = sg.pp.split(sg.read(grid.path.parent / "sim.h5ad"), labels_key="cell_type", random_state=1)
+    model = model_class("smote")(n_top_genes=60, random_state=1)
+    model.fit(split.train, labels_key="cell_type", validation=split.validation)
+    cells = model.sample(split.train.n_obs, random_state=1)
+    how = {"profile": "quick", "n_repeats": 2, "n_top_genes": 50, "metrics": ["sliced_wasserstein", "coverage"]}
+    table = sg.evaluate(cells, split, random_state=1, **how).table
+    judged = [row for row in record["rows"] if row["judge"] == "evaluation"]
+    assert [row["value"] for row in judged] == table["value"].tolist()
+    audit = sg.audit(cells, split, labels_key="cell_type", random_state=1)
+    checks = [row for row in record["rows"] if row["judge"] == "audit"]
+    assert [row["metric"] for row in checks] == audit.table["check"].tolist()
+    assert {row["passed"] for row in checks} <= {"yes", "no", "cannot say"}
+    assert record["audit_verdict"] == audit.verdict
+    assert record["n_train"] == split.train.n_obs
+    assert record["peak_mb"] > 50
+
+
+def test_the_default_model_runs_in_a_process_of_its_own(grid, tmp_path):
+    cell = grid.cell("sim/garage/0")
+    run_isolated(cell, grid, tmp_path, n_threads=1)
+    record = read_record(cell, tmp_path)
+    assert record["error"] is None
+    assert record["status"] == "done"
+    assert record["fit_seconds"] > 0
+
+
+def test_a_second_run_keeps_what_is_there_and_tries_failures_again(plan, write_plan, tmp_path):
+    plan["data"].append({"name": "wrong", "path": "sim.h5ad", "labels_key": "nope"})
+    grid = read_grid(write_plan(plan))
+    told = []
+    ran = run_grid(grid, tmp_path, only=GOOD, isolated=False, when_done=lambda cell, record: told.append(record))
+    assert [cell.id for cell in ran] == ["sim/smote/0", "wrong/smote/0"]
+    assert [record["status"] for record in told] == ["done", "failed"]
+    assert "'nope'" in told[1]["error"]
+    assert "Traceback" in told[1]["details"]
+    assert [cell.id for cell in run_grid(grid, tmp_path, only=GOOD, isolated=False)] == ["wrong/smote/0"]
+    table = collect(grid, tmp_path)
+    assert table.drop_duplicates(["data", "model", "seed"])["status"].value_counts().to_dict() == {
+        "not run": 6,
+        "done": 1,
+        "failed": 1,
+    }
+    assert forget_failed(grid, tmp_path) == 1
+    assert len(list((tmp_path / "cells").iterdir())) == 1
+
+
+def test_changed_settings_run_a_cell_again_and_old_ones_are_kept(grid, tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr("scgarage.benchmark.run.measure_cell", lambda cell: ran.append(cell) or done(cell))
+    run_grid(grid, tmp_path, only=GOOD, isolated=False)
+    other = replace(grid, judging=replace(grid.judging, n_repeats=3))
+    run_grid(other, tmp_path, only=GOOD, isolated=False)
+    run_grid(grid, tmp_path, only=GOOD, isolated=False)
+    assert [cell.judging.n_repeats for cell in ran] == [2, 3]
+
+
+def done(cell):
+    return {"key": cell.key, "status": "done", "error": None, "rows": []}
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [("import os; os.kill(os.getpid(), 9)", "SIGKILL"), ("import sys; sys.exit('last words')", "ended with code 1")],
+)
+def test_a_process_that_dies_leaves_a_failed_record(grid, tmp_path, monkeypatch, code, text):
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec "{__import__("sys").executable}" -c "{code}"\n')
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr("scgarage.benchmark.isolated.sys.executable", str(tmp_path / "python"))
+    only = {"model": {"smote"}}
+    assert len(run_grid(grid, tmp_path, only=only, n_jobs=2)) == 2
+    for cell in grid.cells(only):
+        record = json.loads(cell.record_path(tmp_path).read_text())
+        assert record["status"] == "failed"
+        assert text in record["error"]
+        assert code.startswith("import os") or "last words" in record["details"]
+
+
+def test_jobs_need_processes(grid, tmp_path):
+    with pytest.raises(InputError, match="n_jobs is 2"):
+        run_grid(grid, tmp_path, n_jobs=2, isolated=False)
+    with pytest.raises(InputError, match="n_jobs is 0"):
+        run_grid(grid, tmp_path, n_jobs=0)

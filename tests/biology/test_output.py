@@ -1,0 +1,13 @@
+import pytest
+
+from scgarage.biology.output import write_folder
+from scgarage.errors import OutputExistsError
+
+
+def test_nothing_is_written_when_one_file_exists(tmp_path):
+    (tmp_path / "b.txt").write_text("old")
+    with pytest.raises(OutputExistsError):
+        write_folder(tmp_path, {"a.txt": "new", "b.txt": "new"})
+    assert not (tmp_path / "a.txt").exists()
+    paths = write_folder(tmp_path, {"a.txt": "new", "b.txt": b"new"}, overwrite=True)
+    assert [path.read_text() for path in paths] == ["new", "new"]

@@ -1,0 +1,32 @@
+import pytest
+
+from scgarage.errors import InputError
+from scgarage.models.garage import Garage, GarageConfig
+from scgarage.models.garage.config import JITTERS
+
+
+def test_candidates_for_the_jitter_go_from_small_to_one():
+    assert list(JITTERS) == sorted(JITTERS)
+    assert JITTERS[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"jitter": 1.2}, "jitter must be"),
+        ({"jitter": -0.1}, "jitter must be"),
+        ({"jitter": "much"}, "jitter must be"),
+        ({"seeds": "some"}, "seeds must be"),
+        ({"n_factors": 0}, "n_factors must be at least 1"),
+        ({"n_kept": 0}, "n_kept must be at least 1"),
+        ({"max_cells": 0}, "max_cells must be at least 1"),
+    ],
+)
+def test_odd_settings_are_refused(settings, match):
+    with pytest.raises(InputError, match=match):
+        Garage(**settings)
+
+
+@pytest.mark.parametrize("jitter", [0, 0.5, 1, "auto"])
+def test_jitters_that_make_sense_are_kept(jitter):
+    assert GarageConfig(jitter=jitter).jitter == jitter

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from scgarage.models.garage import mixture_em
+from scgarage.models.garage.mixture_em import fit_weights
+from scgarage.models.garage.mixture_grid import GRID, log_pmf
+
+
+def simulated(n_cells=600, seed=0):
+    """Two genes with rates of two sizes each, by library size, in two strata."""
+    rng = np.random.default_rng(seed)
+    totals = np.exp(rng.normal(7, 0.3, n_cells))
+    strata = np.sort(rng.integers(0, 2, n_cells))
+    rate = np.stack([np.where(rng.random(n_cells) < 0.2, 4.0, 0.25), np.ones(n_cells)], axis=1)
+    share = np.array([[3e-3, 2e-3], [6e-3, 1e-3]])
+    counts = rng.poisson(rate * share[strata] * totals[:, None])
+    return sparse.csc_matrix(counts.astype(np.float32)), totals, strata, share
+
+
+def log_likelihood(weights, counts, totals, strata, share):
+    dense = counts.toarray()
+    total = 0.0
+    for gene in range(dense.shape[1]):
+        means = (totals * share[strata, gene])[:, None] * GRID
+        density = np.exp(log_pmf(dense[:, gene], means))
+        total += np.log((density * weights[strata, gene]).sum(axis=1)).sum()
+    return total
+
+
+def test_weights_are_distributions():
+    weights = fit_weights(*simulated(), prior=5.0)
+    assert weights.shape == (2, 2, len(GRID))
+    assert (weights >= 0).all()
+    np.testing.assert_allclose(weights.sum(axis=2), 1, atol=1e-4)
+
+
+def test_likelihood_never_falls_between_iterations(monkeypatch):
+    data = simulated()
+    data = (data[0], np.full(len(data[1]), 1100.0), np.zeros(len(data[1]), dtype=np.int64), data[3][:1])
+    found = []
+    for n_iterations in (0, 1, 2, 4, 8, 16, 32):
+        monkeypatch.setattr(mixture_em, "N_ITERATIONS", n_iterations)
+        found.append(log_likelihood(fit_weights(*data, prior=0.0), *data))
+    assert (np.diff(found) > -0.05).all()  # float32 sums
+    assert found[-1] > found[0] + 50
+
+
+def test_it_beats_the_likelihood_of_the_true_rates():
+    """Maximum likelihood on the training cells lies above the truth rounded to the grid."""
+    data = simulated()
+    truth = np.zeros((2, 2, len(GRID)))
+    near = [int(np.abs(GRID - rate).argmin()) for rate in (0.25, 4.0, 1.0)]
+    truth[:, 0, near[0]], truth[:, 0, near[1]], truth[:, 1, near[2]] = 0.8, 0.2, 1.0
+    weights = fit_weights(*data, prior=0.0)
+    assert log_likelihood(weights, *data) > log_likelihood(truth, *data) - 5.0
+
+
+def test_two_rates_are_told_apart():
+    weights = fit_weights(*simulated(4000), prior=0.0)
+    high = GRID > 1.5
+    np.testing.assert_allclose(weights[:, 0, high].sum(axis=1), 0.2, atol=0.05)
+    assert weights[:, 1, high].sum(axis=1).max() < 0.05
+
+
+def test_order_of_cells_and_of_genes_is_irrelevant():
+    counts, totals, strata, share = simulated()
+    first = fit_weights(counts, totals, strata, share, prior=5.0)
+    order = np.random.default_rng(1).permutation(len(totals))
+    shuffled = fit_weights(counts[order], totals[order], strata[order], share, prior=5.0)
+    np.testing.assert_allclose(first, shuffled, atol=1e-4)
+    swapped = fit_weights(counts[:, [1, 0]], totals, strata, share[:, [1, 0]], prior=5.0)
+    np.testing.assert_allclose(first[:, [1, 0]], swapped, atol=1e-4)
+
+
+@pytest.mark.parametrize("prior", [0.0, 5.0])
+def test_strata_without_cells_get_the_pooled_weights(prior):
+    counts, totals, strata, share = simulated()
+    three = np.vstack([share, share[:1]])
+    weights = fit_weights(counts, totals, strata, three, prior=prior)
+    pooled = fit_weights(counts, totals, strata, three, prior=1e9)[0]
+    np.testing.assert_allclose(weights[2], pooled, atol=1e-3)
+
+
+def test_a_small_stratum_is_drawn_to_the_pooled_weights_by_the_prior():
+    counts, totals, strata, share = simulated()
+    strata = np.where(np.arange(len(totals)) < 3, 0, 1)
+    pooled = fit_weights(counts, totals, strata, share, prior=1e9)
+    away = [
+        np.abs(fit_weights(counts, totals, strata, share, prior=prior) - pooled)[0].sum() for prior in (0.1, 5, 500)
+    ]
+    assert away[0] > away[1] > away[2]
+
+
+def test_genes_never_seen_get_no_high_rates():
+    totals = np.full(200, 1000.0)
+    weights = fit_weights(
+        sparse.csc_matrix((200, 1), dtype=np.float32),
+        totals,
+        np.zeros(200, dtype=np.int64),
+        np.array([[1e-2]]),
+        prior=5.0,
+    )
+    assert np.isfinite(weights).all()
+    assert weights[0, 0] @ GRID < 0.05

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from scgarage.models.garage.strata import Strata
+
+
+def test_codes_and_their_parts():
+    types, batches = np.array([0, 0, 2, 1]), np.array([1, 0, 1, 1])
+    strata = Strata.of(types, batches, 3, 2)
+    codes = strata.code(types, batches)
+    assert codes.tolist() == [1, 0, 5, 3]
+    np.testing.assert_array_equal(np.stack(strata.split(codes)), np.stack([types, batches]))
+    assert strata.sizes.tolist() == [1, 1, 0, 1, 0, 1]
+    assert Strata.of(types[:1], batches[:1], 3, 2).sizes.shape == (6,)
+
+
+def test_one_batch_expects_the_share_over_all_types():
+    counts = sparse.csr_matrix(np.array([[2.0, 0, 2], [0, 3, 3]]))
+    strata = Strata.of(np.array([0, 1]), np.zeros(2, dtype=np.int64), 2, 1)
+    share = strata.expected_share(counts, np.array([4.0, 6.0]), np.array([0, 1]))
+    np.testing.assert_allclose(share, np.tile([0.2, 0.3, 0.5], (2, 1)))
+
+
+def test_batches_that_act_alike_on_all_types_tell_what_a_stratum_never_seen_looks_like():
+    rng = np.random.default_rng(0)
+    profile = rng.dirichlet(np.ones(30), size=2)
+    effect = np.exp(rng.normal(0, 0.5, (2, 30)))
+    truth = profile[:, None] * effect[None]
+    truth = (truth / truth.sum(axis=2, keepdims=True)).reshape(4, 30)
+    codes = np.repeat([0, 1, 2], 400)  # type 1 was never seen in batch 1
+    totals = np.full(1200, 2000.0)
+    counts = sparse.csr_matrix(rng.poisson(2000 * truth[codes]).astype(float))
+    strata = Strata.of(codes // 2, codes % 2, 2, 2)
+    share = strata.expected_share(counts, totals, codes)
+    np.testing.assert_allclose(share.sum(axis=1), 1)
+    naive = truth[2]
+    assert np.abs(np.log(share[3] / truth[3])).mean() < 0.6 * np.abs(np.log(naive / truth[3])).mean()
+
+
+def test_scale_of_depth_and_order_of_cells_are_irrelevant():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(20.0, (60, 8)).astype(float)
+    codes = rng.integers(0, 4, 60)
+    strata = Strata.of(codes // 2, codes % 2, 2, 2)
+    share = strata.expected_share(sparse.csr_matrix(counts), counts.sum(axis=1), codes)
+    order = rng.permutation(60)
+    again = strata.expected_share(sparse.csr_matrix(counts[order]), counts.sum(axis=1)[order], codes[order])
+    np.testing.assert_allclose(share, again)
+
+
+@pytest.mark.parametrize("n_batches", [1, 2])
+def test_genes_never_seen_are_finite(n_batches):
+    counts = sparse.csr_matrix(np.array([[5.0, 0], [3, 0], [4, 0]]))
+    codes = np.array([0, 0, n_batches])
+    strata = Strata.of(codes // n_batches, codes % n_batches, 2, n_batches)
+    share = strata.expected_share(counts, np.array([5.0, 3.0, 4.0]), codes)
+    assert share.shape == (2 * n_batches, 2)
+    np.testing.assert_allclose(share, np.tile([1.0, 0.0], (2 * n_batches, 1)))

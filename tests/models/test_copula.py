@@ -1,0 +1,83 @@
+"""The copula gives back the correlation that the cells have."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from scipy.stats import kstest, spearmanr
+
+from scgarage.errors import InputError
+from scgarage.models import Copula, FitOptions
+from scgarage.models.gaussian_copula import GaussianCopula, normal_scores, shrunk_correlation
+from scgarage.models.negative_binomial_marginals import NegativeBinomialMarginals
+
+QUIET = FitOptions(progress=False, accelerator="cpu")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Two types of cells; in type ``a`` the first two genes go together, in the small type ``b`` nothing is known."""
+    rng = np.random.default_rng(0)
+    shared = rng.gamma(2.0, 1.0, size=(2000, 1))
+    rates = 4 * np.hstack([shared, shared, rng.gamma(2.0, 1.0, size=(2000, 10))])
+    counts = rng.poisson(rates)
+    labels = np.where(np.arange(2000) < 20, "b", "a")
+    return ad.AnnData(
+        sparse.csr_matrix(counts.astype(np.float32)), obs=pd.DataFrame({"type": labels}, index=map(str, range(2000)))
+    )
+
+
+@pytest.fixture(scope="module")
+def made(cells):
+    model = Copula().fit(cells, labels_key="type", validation=None, options=QUIET)
+    return model, model.sample({"a": 4000, "b": 500})
+
+
+def test_correlation_within_a_type_comes_back(cells, made):
+    real, fake = cells[cells.obs["type"] == "a"].X.toarray(), made[1][made[1].obs["type"] == "a"].X.toarray()
+    wanted, found = spearmanr(real).statistic, spearmanr(fake).statistic
+    assert wanted[0, 1] > 0.6
+    assert wanted[0, 1] - 0.1 < found[0, 1] < wanted[0, 1] + 0.03  # the randomised scores weaken it a little
+    off = ~np.eye(12, dtype=bool)
+    off[0, 1] = off[1, 0] = False
+    assert np.abs(found - wanted)[off].max() < 0.1
+    np.testing.assert_allclose(fake.mean(axis=0), real.mean(axis=0), rtol=0.06)
+
+
+def test_small_types_are_independent(made):
+    model, cells = made
+    assert list(model.parts["copula"].n_genes) == [12, 0]
+    found = spearmanr(cells[cells.obs["type"] == "b"].X.toarray()).statistic
+    assert abs(found[0, 1]) < 0.15
+
+
+def test_scores_of_the_right_marginals_are_standard_normal():
+    rng = np.random.default_rng(1)
+    marginals = NegativeBinomialMarginals(np.array([[0.5, 20.0]]), np.array([[0.5, 2.0]]))
+    counts = marginals.draw(np.zeros(3000, dtype=int), slice(None), rng)
+    scores = normal_scores(counts, 0, np.arange(2), marginals, rng)
+    assert kstest(scores[:, 0], "norm").pvalue > 0.01
+    assert kstest(scores[:, 1], "norm").pvalue > 0.01
+
+
+def test_correlation_is_positive_definite_with_fewer_cells_than_genes():
+    correlation = shrunk_correlation(np.random.default_rng(2).normal(size=(30, 80)))
+    assert np.linalg.eigvalsh(correlation).min() > 0
+    np.testing.assert_allclose(np.diag(correlation), 1)
+
+
+def test_factors_of_types_of_different_size_are_kept_apart():
+    matrices = [np.eye(2), np.empty((0, 0)), np.array([[1.0, 0.5, 0], [0.5, 1, 0], [0, 0, 1]])]
+    genes = [np.array([3, 7]), np.empty(0, dtype=int), np.array([0, 1, 2])]
+    copula = GaussianCopula.join(genes, matrices)
+    for number in range(3):
+        own, factor = copula.of_type(number)
+        np.testing.assert_array_equal(own, genes[number])
+        np.testing.assert_allclose(factor @ factor.T, matrices[number], atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"min_expressed": 1.5}, {"min_cells": 2}])
+def test_settings_out_of_range(settings):
+    with pytest.raises(InputError, match=next(iter(settings))):
+        Copula(**settings)

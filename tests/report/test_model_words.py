@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from scgarage.report.model_words import model_words
+
+ABOUT = {
+    "n_train": 351,
+    "n_iterations": 200,
+    "best_step": 150,
+    "fit_seconds": 8.24,
+    "jitter": 0.85,
+    "refined": np.zeros(1, dtype=np.bool_)[0],
+    "start_score": 0.25,
+    "refined_score": 0.26,
+    "refused_copies": np.int64(0),
+    "seed_cells": np.array(["a", "b", "c"]),
+}
+
+
+def test_everything_the_default_model_says_is_in_words():
+    fit, seeds, adversary, copies = model_words(ABOUT)
+    assert fit == "Fitted on 351 training cells within 8.2 s; 200 iterations, step 150 kept."
+    assert seeds.startswith("The generator was fed 3 training cells as seeds, moved by 0.85")
+    assert "not used" in adversary
+    assert adversary.endswith("went from 0.25 to 0.26.")
+    assert copies == "No drawn cell equalled a training cell."
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"refined": True}, "The adversarial stage was used: "),
+        ({"refined_score": None}, "The adversarial stage was not trained"),
+        ({"refused_copies": 1}, "1 cell equalled a training cell when drawn and was drawn anew."),
+    ],
+)
+def test_each_outcome_has_its_words(changes, text):
+    assert any(sentence.startswith(text) for sentence in model_words(ABOUT | changes))
+
+
+def test_a_model_that_says_nothing_gets_no_words():
+    assert model_words({}) == []
+    assert model_words({"model": "somebody's"}) == []
