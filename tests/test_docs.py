@@ -2,16 +2,23 @@
 
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 
+import scgarage as sg
 from scgarage.cli import COMMANDS
 from scgarage.cli.parser import build_parser, normalise
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+MADE = {"_build", "generated"}
+"""Folders that Sphinx makes."""
+DOCUMENTS = sorted(
+    [ROOT / "README.md", *(path for path in ROOT.glob("docs/**/*.md") if not MADE & set(path.relative_to(ROOT).parts))]
+)
+TUTORIALS = [path for path in DOCUMENTS if path.parent.name == "tutorials" and path.name != "index.md"]
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -50,3 +57,53 @@ def test_links_between_documents_lead_somewhere(document):
     local = [link for link in links if not link.startswith("http")]
     missing = [link for link in local if not (document.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_tutorials_run(tutorial, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cells = re.findall(r"```\{code-cell\}[^\n]*\n(.*?)```", tutorial.read_text(encoding="utf-8"), re.DOTALL)
+    with mpl.rc_context({"backend": "agg"}):
+        exec(compile("\n".join(cells), tutorial.name, "exec"), {"__name__": "__docs__"})
+
+
+def test_tutorials_are_notebooks_for_all_jobs():
+    assert {path.stem for path in TUTORIALS} >= {
+        "end-to-end", "biological-validation", "rare-cells", "benchmark", "imputation", "privacy",
+    }  # fmt: skip
+    for tutorial in TUTORIALS:
+        text = tutorial.read_text(encoding="utf-8")
+        assert text.startswith("---\njupytext:")
+        assert "```{code-cell}" in text
+
+
+@pytest.mark.parametrize(
+    ("document", "module", "registry"),
+    [
+        ("evaluation.md", "scgarage.metrics", "METRICS"),
+        ("models.md", "scgarage.models", "MODELS"),
+        ("imputation.md", "scgarage.imputers", "IMPUTERS"),
+        ("rare-cells.md", "scgarage.utility", "COMPARATORS"),
+        ("rare-cells.md", "scgarage.utility", "PIPELINES"),
+    ],
+)
+def test_everything_in_a_registry_is_described(document, module, registry):
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+    assert [name for name in getattr(import_module(module), registry) if f"`{name}`" not in text] == []
+
+
+def test_api_lists_every_public_package():
+    listed = set(
+        re.findall(r"^   (scgarage\.\w+)$", (ROOT / "docs/api/index.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    public = {getattr(sg, name) for name in sg.__all__ if type(getattr(sg, name)).__name__ == "module"}
+    assert {module.__name__ for module in public} - listed == set()
+
+
+def test_every_command_is_on_the_page_of_the_command_line():
+    text = (ROOT / "docs/guide/command-line.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"`([a-z -]+)`", text))
+    assert [
+        name for name in COMMANDS if not {name, name.removeprefix("analyse-"), name.replace("-", " ")} & words
+    ] == []

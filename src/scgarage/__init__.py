@@ -16,6 +16,7 @@ from scgarage.guard import guard
 
 if TYPE_CHECKING:
     from scgarage import (
+        applications,
         benchmark,
         biology,
         datasets,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         privacy,
         recovery,
         seeds,
+        sequences,
         structure,
         training,
         utility,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from scgarage import plotting as pl
     from scgarage import preprocess as pp
     from scgarage.augmentation import augment
+    from scgarage.constraints import check_constraints
     from scgarage.evaluation import evaluate
     from scgarage.imputers import impute
     from scgarage.io import read, write_h5ad
@@ -46,23 +49,27 @@ __version__ = version("scgarage")
 
 # Imported on first use: torch and scanpy take seconds, and `scgarage --help` needs neither.
 _MODULES = {
-    "benchmark": "benchmark", "biology": "biology", "datasets": "datasets", "errors": "errors",
+    "applications": "applications", "benchmark": "benchmark", "biology": "biology",
+    "datasets": "datasets", "errors": "errors",
     "imputers": "imputers", "io": "io", "metrics": "metrics", "models": "models",
     "pl": "plotting", "plotting": "plotting", "pp": "preprocess", "privacy": "privacy",
-    "recovery": "recovery", "seeds": "seeds",
+    "recovery": "recovery", "seeds": "seeds", "sequences": "sequences",
     "structure": "structure", "training": "training", "utility": "utility",
 }  # fmt: skip
 _FUNCTIONS = {
-    "audit": "privacy", "augment": "augmentation", "check_imputation": "recovery", "evaluate": "evaluation",
+    "audit": "privacy", "augment": "augmentation", "check_constraints": "constraints",
+    "check_imputation": "recovery", "evaluate": "evaluation",
     "impute": "imputers", "load": "models", "read": "io", "write_h5ad": "io",
 }  # fmt: skip
 
 __all__ = [
     "__version__",
+    "applications",
     "audit",
     "augment",
     "benchmark",
     "biology",
+    "check_constraints",
     "check_imputation",
     "datasets",
     "errors",
@@ -81,6 +88,7 @@ __all__ = [
     "read",
     "recovery",
     "seeds",
+    "sequences",
     "structure",
     "training",
     "utility",

@@ -2,6 +2,9 @@
 
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
+
 from scgarage.benchmark import collect, write_summary
 
 VOID = {"meta", "br"}
@@ -58,3 +61,21 @@ def test_nothing_run_yet_still_has_a_summary(grid, tmp_path):
     page, path = write_summary(collect(grid, tmp_path), grid, tmp_path)
     assert "0 of 4 cells done, 0 failed, 4 not run" in page.read_text(encoding="utf-8")
     assert path.read_text(encoding="utf-8").rstrip().endswith("None.")
+
+
+def test_three_models_have_a_diagram_of_their_ranks_until_they_have_not(grid, out):
+    two = collect(grid, out)
+    judged = two[(two["judge"] == "evaluation") & (two["model"] == "garage")]
+    three = pd.concat([two[two["model"] == "garage"], *(
+        judged.assign(model=name, value=judged["value"] + step) for step, name in ((1, "<b>worse</b>"), (2, "worst"))
+    )])  # fmt: skip
+    page, path = write_summary(three, grid, out)
+    text = page.read_text(encoding="utf-8")
+    assert all(address.startswith("#") for address in Page(text).addresses)
+    assert "Over 2 blocks the 3 methods are not shown to differ" in text
+    assert text.count("<svg") == 1
+    assert "critical_difference.svg" in path.read_text(encoding="utf-8")
+    assert (out / "critical_difference.svg").read_bytes().startswith(b"<?xml")
+    page, _ = write_summary(two.assign(value=two["value"].where(two["model"] == "garage", np.nan)), grid, out)
+    assert "<svg" not in page.read_text(encoding="utf-8")
+    assert not (out / "critical_difference.svg").exists()

@@ -76,6 +76,7 @@ def test_the_same_seed_gives_the_same_tables(cells, result):
 def test_sentences_and_files(result, tmp_path):
     text = result.text()
     assert "rare cells" in text
+    assert "nan%" not in text
     assert "row numbers" in text
     paths = result.save(tmp_path / "out")
     assert len(paths) == 6

@@ -37,6 +37,14 @@ def test_grid_asks_for_every_selection_and_number_at_once(cells, asked):
     assert "legacy" not in call  # the labels never choose the resolution
 
 
+def test_given_resolutions_are_scored_one_by_one(cells, asked):
+    parts = sg.pp.split(cells, labels_key="cell_type")
+    table = marker_grid(parts.train, parts, resolutions=[0.5, 1.0])
+    assert [call["resolutions"] for call in asked] == [(0.5,), (1.0,)]
+    assert table["resolution"].tolist() == [0.5, 1.0]
+    assert set(table["chosen_by"]) == {"given"}
+
+
 def test_published_grid_is_each_selection_by_each_number_with_one_sweep_for_all(cells, asked):
     table = legacy_grid(cells, cells, labels_key="cell_type", n_genes=[20, 30], sweep=False)
     assert [(call["selection"], call["n_genes"]) for call in asked] == [
@@ -49,5 +57,8 @@ def test_published_grid_is_each_selection_by_each_number_with_one_sweep_for_all(
 def test_an_empty_or_unknown_grid_is_refused(cells):
     with pytest.raises(InputError, match="n_genes is empty"):
         legacy_grid(cells, cells, labels_key="cell_type", n_genes=[])
+    parts = sg.pp.split(cells, labels_key="cell_type")
+    with pytest.raises(InputError, match="resolutions is empty"):
+        marker_grid(parts.train, parts, resolutions=[])
     with pytest.raises(InputError, match="selection"):
         legacy_grid(cells, cells, labels_key="cell_type", selection="best")

@@ -30,8 +30,10 @@ def test_lines_are_means_that_start_at_the_shared_runs(table):
     assert ax.lines[-1].get_label() == "real cells (floor)"
 
 
-def test_figure_has_three_panels_and_says_where_nothing_was_measured(table):
+def test_figure_has_three_panels_and_says_where_nothing_was_measured(table, tmp_path):
     figure = leakage_figure(table)
+    leakage_figure(table, save=tmp_path / "leakage.pdf")
+    assert (tmp_path / "leakage.pdf").read_bytes().startswith(b"%PDF")
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["Sliced Wasserstein", "Rare cells kept", "Memorisation"]
     assert figure.axes[1].texts[0].get_text() == "no values"
     assert figure_bytes(figure) == figure_bytes(leakage_figure(table))

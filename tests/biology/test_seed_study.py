@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -40,6 +41,18 @@ def test_summary_is_over_the_seeds(study):
 def test_files_of_a_model_without_losses_have_no_figure(study, tmp_path):
     names = [path.name for path in study.save(tmp_path)]
     assert names == ["runs.csv", "mean_sd.csv", "mean_sd.md", "mean_sd.tex", "histories.csv", "seeds.json"]
+
+
+def test_three_models_have_a_diagram_of_their_ranks(study, tmp_path):
+    worse = [study.runs.assign(model=f"worse {step}", value=study.runs["value"] + step) for step in (1, 2)]
+    three = replace(study, runs=pd.concat([study.runs, *worse]).query("metric == 'sliced_wasserstein'"))
+    figure = three.rank_figure()
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert "nb-independent  1.00" in texts
+    assert "3.00  worse 2" in texts
+    assert "Over 2 blocks the 3 methods" in three.sentences()[1]
+    assert "critical_difference.svg" in [path.name for path in three.save(tmp_path)]
+    assert study.rank_figure() is None
 
 
 def test_a_seed_that_fails_is_missing_and_said(cells, study, monkeypatch):

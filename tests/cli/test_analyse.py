@@ -59,12 +59,13 @@ def test_attention(folder, run, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
 
-def test_rare_utility_of_a_model(folder, run, capsys):
+def test_rare_utility_of_models(folder, run, capsys):
     out = folder / "utility.csv"
-    options = ["--model", "nb-independent", "--quick", "--designs", "[down-sampling]", "--pipelines", "[shrunk-lda]"]
+    options = ["--models", "[nb-independent,bootstrap]", "--quick", "--designs", "[down-sampling]"]
+    options += ["--pipelines", "[shrunk-lda]"]
     assert run("analyse", "rare-utility", folder / "cells.h5ad", "--out", out, *options) == 0
     assert "synthetic cells" in capsys.readouterr().out
-    assert "nb-independent" in set(pd.read_csv(out)["comparator"])
+    assert {"nb-independent", "bootstrap", "smote"} <= set(pd.read_csv(out)["comparator"])
     assert json.loads(out.with_suffix(".json").read_text())["sentences"]
 
 
@@ -86,6 +87,11 @@ def test_markers_on_real_and_synthetic_cells(folder, run, capsys, monkeypatch):
     assert "published protocol" in capsys.readouterr().out
     assert run("analyse", "markers", folder / "train.h5ad", "--out", folder / "x.csv", "--legacy") == 2
     assert "--real FILE" in capsys.readouterr().err
+    more = ["--out", folder / "resolutions.csv", *options, "--resolutions", "[0.5,1]"]
+    assert run("analyse", "markers", *files, *train, *more) == 0
+    assert pd.read_csv(folder / "resolutions.csv")["resolution"].tolist() == [0.5, 1.0]
+    assert run("analyse", "markers", *files, *train, *more, "--legacy", "--overwrite") == 2
+    assert "leave --resolutions out" in capsys.readouterr().err
 
 
 def test_leakage(folder, run, capsys, monkeypatch):
@@ -120,6 +126,11 @@ def test_seeds(folder, run, capsys, monkeypatch):
         (["rare-utility", "absent.h5ad", "--out", "o"], "does not end in .csv"),
         (["rare-utility", "absent.h5ad", "--out", "o.csv", "--params.colour", "red"], "no setting 'colour'"),
         (["rare-utility", "absent.h5ad", "--out", "o.csv", "--params.random-state", "1"], "--random-state"),
+        (["rare-utility", "absent.h5ad", "--out", "o.csv", "--models", "[garage,nonsense]"], "no model 'nonsense'"),
+        (
+            ["rare-utility", "absent.h5ad", "--out", "o.csv", "--models", "[gan,vae]", "--params.n-top-genes", "9"],
+            "--params are for one model",
+        ),
         (["leakage", "absent.h5ad", "--out", "o", "--params.colour", "red"], "no setting 'colour'"),
         (["seeds", "absent.h5ad", "--out", "o", "--models", "[nonsense]"], "no model 'nonsense'"),
     ],

@@ -152,7 +152,7 @@ def test_unknown_option_is_an_error(capsys):
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_help_has_examples_and_hyphens(name, capsys):
-    words = name.replace("analyse-", "analyse ")
+    words = name.replace("analyse-", "analyse ").replace("sequences-", "sequences ")
     assert main([*words.split(), "--help"]) == 0
     text = capsys.readouterr().out
     assert f"scgarage {words}" in text.split("examples:")[1]

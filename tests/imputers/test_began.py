@@ -102,7 +102,7 @@ def test_history_has_balance_convergence_and_score(cells):
 
 @pytest.mark.parametrize("settings", [{"subset_size": 25}, {"network": "conv"}, {"output": "expression"}])
 def test_variants_fill_every_gene(cells, settings):
-    made = Began(**SMALL | settings).fit(cells, labels_key="cell_type").transform(cells)
+    made = Began(**SMALL | settings, zero_chance=1.0).fit(cells, labels_key="cell_type").transform(cells)
     assert (made.layers[IMPUTED].toarray() > 0).all()
     missing = cells.X.toarray() == 0
     assert made.layers[IMPUTED_SD].toarray()[missing].min() > 0

@@ -1,5 +1,7 @@
 """What every imputer must do; adding one means adding a line to FAST."""
 
+import warnings
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -16,6 +18,8 @@ FAST = {
     "knn": {"n_neighbors": 5},
     "magic": {"n_neighbors": 5},
     "alra": {"n_singular_values": 20},
+    "garage": {"n_factors": 3, "n_sweeps": 3},
+    "scvi": {"n_iterations": 20, "validate_every": 10, "n_hidden": 16, "n_latent": 4},
     "began": {"n_iterations": 4, "validate_every": 2, "hidden": (8,), "n_repeats": 2, "batch_size": 16},
 }
 KEYS = {"labels_key": "cell_type", "batch_key": "technology"}
@@ -30,6 +34,10 @@ def cells():
 
 @pytest.fixture(scope="module", params=list(IMPUTERS))
 def fitted(request, cells):
+    if request.param == "scvi":
+        with warnings.catch_warnings():  # the package's imports warn
+            warnings.simplefilter("ignore")
+            pytest.importorskip("scvi", reason="scvi-tools is not installed", exc_type=ImportError)
     return IMPUTERS[request.param](**FAST[request.param], n_top_genes=50).fit(cells, **KEYS)
 
 
@@ -66,6 +74,24 @@ def test_observed_values_and_genes_that_are_not_imputed_stay(fitted, cells):
     np.testing.assert_allclose(imputed[:, others], observed[:, others], rtol=1e-6)
     if IMPUTED_SD in made.layers:
         assert made.layers[IMPUTED_SD].toarray()[observed > 0].max() == 0
+
+
+def test_zeros_are_filled_only_where_they_are_unlikely(fitted, cells):
+    observed = sg.pp.log1p_cp10k(cells.X).toarray()
+    smallest = np.where(observed > 0, observed, np.inf).min(axis=1)
+    counts = np.random.default_rng(0).poisson(np.log(10), size=200_000)  # zero in a tenth of the draws
+    least = np.array([np.log1p(np.expm1(one) * counts).mean() for one in smallest])[:, None]
+    every = fresh(fitted, zero_chance=1.0).fit(cells, **KEYS).transform(cells).layers[IMPUTED].toarray()
+    expected = np.where((observed > 0) | (every >= least), every, 0)
+    made = fitted.transform(cells)
+    sure = (np.abs(every - least) > 0.02) | (observed > 0)  # the draws leave some doubt
+    np.testing.assert_allclose(made.layers[IMPUTED].toarray()[sure], expected[sure], atol=1e-5)
+    expected = made.layers[IMPUTED].toarray()
+    genes = made.var["scgarage_imputed"].to_numpy()
+    share = np.mean(expected[:, genes][observed[:, genes] == 0] > 0)
+    assert made.uns["scgarage"]["imputation"]["filled"] == pytest.approx(share)
+    if IMPUTED_SD in made.layers:
+        assert (made.layers[IMPUTED_SD].toarray()[expected == 0] == 0).all()
 
 
 def test_observed_values_change_when_asked_to(fitted, cells):
@@ -122,10 +148,12 @@ def test_provenance_survives_the_file(fitted, cells, tmp_path):
 
 
 def test_log_normalised_values_and_layers(fitted, cells):
+    # Counts can be recovered from cells in which some gene has a single one.
+    cells = cells[[1 in row.data for row in cells.X]].copy()
     logged = cells.copy()
     logged.layers["log"] = sg.pp.log1p_cp10k(cells.X)
     made = fresh(fitted).fit(logged, layer="log", **KEYS).transform(logged)
-    expected = fitted.transform(cells).layers[IMPUTED].toarray()
+    expected = fresh(fitted).fit(cells, **KEYS).transform(cells).layers[IMPUTED].toarray()
     np.testing.assert_allclose(made.layers[IMPUTED].toarray(), expected, atol=1e-4)
 
 
@@ -134,6 +162,8 @@ def test_wrong_input_is_refused(fitted, cells):
         fresh(fitted).transform(cells)
     with pytest.raises(InputError, match="no setting 'colour'"):
         type(fitted)(colour="red")
+    with pytest.raises(InputError, match="zero_chance must lie above 0 and at most at 1; found 0"):
+        type(fitted)(zero_chance=0)
     with pytest.raises(InputError, match="has no 'nonsense'"):
         fresh(fitted).fit(cells, labels_key="nonsense")
     with pytest.raises(InputError, match="other cells and genes"):

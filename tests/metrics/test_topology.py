@@ -36,7 +36,7 @@ def test_rotation_and_place_do_not_matter_and_scale_does() -> None:
     assert topology_distance(real, real, n_landmarks=40) == pytest.approx(0, abs=1e-6)
 
 
-def test_seed_fixes_the_landmarks() -> None:
+def test_seed_fixes_thelandmarks() -> None:
     cells, others = np.random.default_rng(1).normal(size=(2, 80, 3))
     values = [topology_distance(cells, others, n_landmarks=15, random_state=seed) for seed in (0, 0, 1)]
     assert values[0] == values[1] != values[2]

@@ -35,7 +35,10 @@ class Oracle(Imputer):
 
 @pytest.fixture(scope="module")
 def result(cells):
-    imputers = {"knn": KnnSmoothing(keep_observed=False), "oracle": Oracle(keep_observed=False)}
+    imputers = {
+        "knn": KnnSmoothing(keep_observed=False, zero_chance=1.0),
+        "oracle": Oracle(keep_observed=False, zero_chance=1.0),
+    }
     return check_imputation(cells, imputers, labels_key="cell_type", batch_key="technology", n_top_genes=60)
 
 
@@ -81,6 +84,11 @@ def test_deeper_measurement_and_missing_types(cells):
     table = check_imputation(shallow, ["knn"], deeper=cells, scenarios=["deeper", "whole"]).table
     assert table.loc["none", "deeper_correlation"] > 0.3
     assert "ari" not in table
+    others = cells.copy()
+    others.obs_names = [f"other_{name}" for name in cells.obs_names]
+    table = check_imputation(shallow, ["knn"], deeper=others, scenarios=["deeper"], labels_key="cell_type").table
+    assert list(table.columns) == ["deeper_type_correlation", "deeper_type_distance"]
+    assert table.loc["none", "deeper_type_distance"] > 0
     with pytest.raises(InputError, match="lacks 1 of 240"):
         check_imputation(shallow, ["knn"], deeper=cells[1:].copy())
 

@@ -41,3 +41,15 @@ def test_each_outcome_has_its_words(changes, text):
 def test_a_model_that_says_nothing_gets_no_words():
     assert model_words({}) == []
     assert model_words({"model": "somebody's"}) == []
+
+
+def test_signs_of_mode_collapse_stand_with_their_advice():
+    found = {
+        "type_coverage": 0.25,
+        "neighbour_diversity": np.float64(0.1),
+        "advice": np.array(["Do this.", "Do that."]),
+    }
+    measured, *advice = model_words({"diagnosis": found})
+    assert "25 % of the types reached, cells 0.10 times as far apart as real ones." in measured
+    assert advice == ["Do this.", "Do that."]
+    assert model_words({"diagnosis": None}) == []

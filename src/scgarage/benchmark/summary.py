@@ -1,22 +1,32 @@
 """What a benchmark found, for people: one HTML page and the same in Markdown."""
 
+import re
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from scgarage.benchmark.grid import Grid
 from scgarage.benchmark.ranking import GROUPS, mean_ranks, summarise
 from scgarage.benchmark.record import DONE, FAILED
+from scgarage.biology.figure_file import figure_bytes
+from scgarage.biology.rank_blocks import rank_blocks
 from scgarage.io import atomic_output
+from scgarage.plotting.critical_difference import MIN_BLOCKS, MIN_METHODS, critical_difference, rank_test
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["write_summary"]
 
 NOTHING = "–"
 """Stands where there is no number."""
+
+DIAGRAM = "critical_difference.svg"
 
 GROUP_TITLES = {"all": "All cells", "rare": "Rare types together"}
 
@@ -32,7 +42,9 @@ def write_summary(results: pd.DataFrame, grid: Grid, out: str | Path) -> tuple[P
     """Write ``summary.html``, one file that needs no network, and ``summary.md``, in the place of older ones.
 
     For each data set: every metric of all cells and of the rare types as mean ± sd over seeds with the rank of each
-    model, the audits' verdicts, times and peak memory; then the cells that failed, with the error.
+    model, the audits' verdicts, times and peak memory; then the cells that failed, with the error. For three models or
+    more with two results each also ``critical_difference.svg``, the mean ranks over all data sets and seeds, which the
+    page contains.
 
     Parameters
     ----------
@@ -47,7 +59,7 @@ def write_summary(results: pd.DataFrame, grid: Grid, out: str | Path) -> tuple[P
     -------
     The two files.
     """
-    content = _content(results, grid)
+    content = _content(results, grid) | _write_diagram(results, Path(out))
     files = []
     environment = Environment(
         loader=PackageLoader("scgarage.benchmark", "."),
@@ -63,6 +75,23 @@ def write_summary(results: pd.DataFrame, grid: Grid, out: str | Path) -> tuple[P
             temporary.write_text(text, encoding="utf-8")
         files.append(path)
     return files[0], files[1]
+
+
+def _write_diagram(results: pd.DataFrame, out: Path) -> dict[str, Any]:
+    """Write the critical-difference diagram, or remove that of older results; return what the page says of it."""
+    path = out / DIAGRAM
+    judged = results[results["judge"] == "evaluation"]
+    ranks = rank_blocks(judged, blocks=("data", "seed")) if len(judged) else pd.DataFrame()
+    if len(ranks) < MIN_BLOCKS or len(ranks.columns) < MIN_METHODS:
+        path.unlink(missing_ok=True)
+        return {"diagram": None}
+    content = figure_bytes(cast("Figure", critical_difference(ranks).figure))
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_bytes(content)
+    svg = content.decode()
+    # Without what stands before and after the drawing: a file of its own needs it, a page does not.
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    return {"diagram": {"svg": Markup(drawing), "file": DIAGRAM, "sentence": rank_test(ranks).sentence()}}  # noqa: S704
 
 
 def _content(results: pd.DataFrame, grid: Grid) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from scgarage.biology.loss_figure import loss_curves
 from scgarage.biology.marker_tables import CBMC_MARKERS, find_markers, read_markers
 from scgarage.biology.marker_tests import marker_tests, positive_rates
 from scgarage.biology.model_augmenter import ModelAugmenter
+from scgarage.biology.rank_blocks import rank_blocks
 from scgarage.biology.seed_study import study_seeds
 from scgarage.biology.seed_study_result import SeedStudy
 from scgarage.biology.seed_tables import mean_sd, to_latex, to_markdown
@@ -36,6 +37,7 @@ __all__ = [
     "mean_sd",
     "positive_rates",
     "published_scores",
+    "rank_blocks",
     "read_markers",
     "study_seeds",
     "to_latex",

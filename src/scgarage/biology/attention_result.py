@@ -134,7 +134,8 @@ class AttentionAnalysis:
         if constant:
             text.append(f"The same for all cells by construction, so it explains nothing: {', '.join(constant)}.")
         if self.settings["n_rare_cells"]:
-            best = table.melt("score", ["recall_highest", "recall_lowest"]).sort_values("value").iloc[-1]
+            recalls = table.melt("score", ["recall_highest", "recall_lowest"]).dropna(subset="value")
+            best = recalls.sort_values("value", kind="stable").iloc[-1]
             end = str(best["variable"]).removeprefix("recall_")
             text.append(f"Of these, the {end} {best['score']} finds most rare cells: {best['value']:.0%}.")
         return text

@@ -1,6 +1,7 @@
 """The marker-gene clustering grid: selections of genes by numbers of genes, on real and synthetic cells."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, TypeAlias, get_args
 
 import pandas as pd
@@ -26,14 +27,15 @@ def marker_grid(
     labels_key: str | None = None,
     selection: Selection = "all",
     n_genes: Sequence[int] = N_GENES,
+    resolutions: Sequence[float] | None = None,
     layer: str | None = None,
     n_repeats: int = 3,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Cluster real and synthetic cells on selected genes, for each selection and number of genes.
+    """Cluster real and synthetic cells on selected genes, for each selection, number of genes and resolution.
 
-    The genes are selected on the training cells; resolutions are chosen by silhouette, never by the labels that then
-    score the clusters. Held-out real cells beside the synthetic ones are the floor.
+    The genes are selected on the training cells; a resolution is given or chosen by silhouette, never by the labels
+    that then score the clusters. Held-out real cells beside the synthetic ones are the floor.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def marker_grid(
         ``"cv2"``, ``"fano"``, ``"pca_loading"`` or ``"all"`` three.
     n_genes
         Numbers of genes.
+    resolutions
+        Leiden resolutions, each scored by itself; by default one is chosen by silhouette in every repeat.
     layer
         Layer with the values; ``X`` by default.
     n_repeats
@@ -57,17 +61,26 @@ def marker_grid(
     Returns
     -------
     pandas.DataFrame
-        See :func:`scgarage.structure.compare_structure`.
+        See :func:`scgarage.structure.compare_structure`; with ``resolutions`` a column ``resolution`` in front, and
+        ``chosen_by`` is ``"given"``.
 
     Raises
     ------
     InputError
         If cells cannot be compared or an argument is out of range.
     """
-    return compare_structure(
-        synthetic, split, labels_key=labels_key, selection=selection, n_top_genes=tuple(n_genes), layer=layer,
-        n_repeats=n_repeats, random_state=random_state,
+    compare = partial(
+        compare_structure, synthetic, split, labels_key=labels_key, selection=selection, n_top_genes=tuple(n_genes),
+        layer=layer, n_repeats=n_repeats, random_state=random_state,
     )  # fmt: skip
+    if resolutions is None:
+        return compare()
+    if not len(resolutions):
+        msg = "resolutions is empty; expected at least one, or None to choose by silhouette"
+        raise InputError(msg)
+    parts = {resolution: compare(resolutions=(resolution,)) for resolution in resolutions}
+    table = pd.concat(parts, names=["resolution"]).reset_index("resolution").reset_index(drop=True)
+    return table.assign(chosen_by="given")
 
 
 def legacy_grid(

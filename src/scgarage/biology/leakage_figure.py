@@ -1,6 +1,7 @@
 """Fidelity, rare cells and privacy against leakage."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import INK, TYPE_COLOURS
 from scgarage.plotting.style import new_figure, own_axes, styled
 
@@ -27,13 +29,15 @@ NO_SEEDS = "none"
 
 
 @styled
-def leakage_figure(table: pd.DataFrame) -> Figure:
+def leakage_figure(table: pd.DataFrame, *, show: bool = False, save: str | Path | None = None) -> Figure:
     """Draw fidelity, rare cells and privacy against leakage, side by side, a line for each selector.
 
     Parameters
     ----------
     table
         Table of a :class:`scgarage.biology.LeakageAnalysis`.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -56,11 +60,19 @@ def leakage_figure(table: pd.DataFrame) -> Figure:
         ax.set_ylabel(reading)
     handles, labels = axes[drawn.index(True)].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncol=len(labels))
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 @styled
-def leakage_curve(table: pd.DataFrame, metric: str, *, group: str = "all", ax: Axes | None = None) -> Axes:
+def leakage_curve(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    group: str = "all",
+    ax: Axes | None = None,
+    show: bool = False,
+    save: str | Path | None = None,
+) -> Axes:
     """Draw one number against leakage: mean over the seeds, with its sd, for each selector; the floor is dashed.
 
     Parameters
@@ -71,6 +83,8 @@ def leakage_curve(table: pd.DataFrame, metric: str, *, group: str = "all", ax: A
         What to draw.
     ax
         Axes to draw on; by default those of a new figure.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -105,7 +119,7 @@ def leakage_curve(table: pd.DataFrame, metric: str, *, group: str = "all", ax: A
     ax.set_xlabel("leakage: share of seed cells")
     ax.set_title(metric)
     ax.grid(axis="y")
-    return ax
+    return finish(ax, show=show, save=save)
 
 
 def _has(table: pd.DataFrame, metric: str, group: str) -> bool:

@@ -1,9 +1,12 @@
 """Loss curves of several seeds as one."""
 
+from pathlib import Path
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import TYPE_COLOURS
 from scgarage.plotting.style import FIGURE_WIDTH, new_figure, styled
 
@@ -13,7 +16,7 @@ PANEL_COLUMNS = 3
 
 
 @styled
-def loss_curves(histories: pd.DataFrame) -> Figure | None:
+def loss_curves(histories: pd.DataFrame, *, show: bool = False, save: str | Path | None = None) -> Figure | None:
     """Draw each loss and validation score by step: mean over seeds, and the range from lowest to highest.
 
     The line ends where fewer than two seeds go on, since early stopping gives them other lengths.
@@ -23,6 +26,8 @@ def loss_curves(histories: pd.DataFrame) -> Figure | None:
     histories
         Training histories with ``data_set``, ``model``, ``seed`` and ``step``; every other column whose name ends in
         ``/loss`` or is ``validation/score`` is drawn in a panel for each model.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Returns
     -------
@@ -47,7 +52,7 @@ def loss_curves(histories: pd.DataFrame) -> Figure | None:
     for ax, (model, name, curves) in zip(axes, panels, strict=False):
         _draw(ax, curves)
         ax.set_title(f"{model}: {name.removesuffix('/loss')}", fontsize=9)
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _by_step(history: pd.DataFrame, column: str) -> pd.DataFrame:

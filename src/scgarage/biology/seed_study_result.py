@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from scgarage.biology.figure_file import figure_bytes
 from scgarage.biology.loss_figure import loss_curves
 from scgarage.biology.output import write_folder
+from scgarage.biology.rank_blocks import rank_blocks
 from scgarage.biology.seed_tables import mean_sd, to_latex, to_markdown
+from scgarage.plotting.critical_difference import MIN_BLOCKS, MIN_METHODS, critical_difference, rank_test
 
 __all__ = ["SeedStudy"]
 
@@ -51,13 +53,29 @@ class SeedStudy:
         """Return the loss curves, mean and range over seeds; ``None`` when no model has losses."""
         return loss_curves(self.histories)
 
+    @cached_property
+    def _ranks(self) -> pd.DataFrame | None:
+        """Mean ranks by data set and seed; ``None`` for too few to test."""
+        ranks = rank_blocks(self.runs)
+        return ranks if len(ranks) >= MIN_BLOCKS and len(ranks.columns) >= MIN_METHODS else None
+
+    def rank_figure(self) -> Figure | None:
+        """Return the critical-difference diagram of the models; ``None`` for fewer than three of them."""
+        return None if self._ranks is None else cast("Figure", critical_difference(self._ranks).figure)
+
     def sentences(self) -> list[str]:
-        """Return what the standard deviations are over."""
+        """Return what the standard deviations are over, and whether the order of the models is more than chance."""
         n_seeds = int(self.runs["seed"].nunique())
         over = "the same split, so they are those of the model alone" if self.settings["same_split"] else (
             "another split each, so they hold both the model's spread and that of the real cells"
         )  # fmt: skip
-        return [f"Mean and sd (n - 1) over {n_seeds} seeds with {over}."]
+        text = [f"Mean and sd (n - 1) over {n_seeds} seeds with {over}."]
+        if self._ranks is not None:
+            text.append(
+                f"{rank_test(self._ranks).sentence()} A block is a data set and seed, the rank in it a mean over the "
+                "metrics; seeds share most of their cells, so this says nothing about other data sets."
+            )
+        return text
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write runs, summaries and loss curves.
@@ -65,8 +83,9 @@ class SeedStudy:
         Parameters
         ----------
         folder
-            Folder for ``runs.csv``, ``mean_sd.csv``, ``mean_sd.md``, ``mean_sd.tex``, ``histories.csv``, ``seeds.json``
-            and, when a model has losses, ``losses.svg``.
+            Folder for ``runs.csv``, ``mean_sd.csv``, ``mean_sd.md``, ``mean_sd.tex``, ``histories.csv`` and
+            ``seeds.json``; when a model has losses ``losses.svg``, and for three models or more
+            ``critical_difference.svg``.
         overwrite
             Whether to replace existing files.
 
@@ -89,7 +108,7 @@ class SeedStudy:
             "histories.csv": self.histories.to_csv(index=False, lineterminator="\n"),
             "seeds.json": json.dumps(record, indent=1) + "\n",
         }
-        figure = self.figure()
-        if figure is not None:
-            files["losses.svg"] = figure_bytes(figure)
+        for name, figure in (("losses", self.figure()), ("critical_difference", self.rank_figure())):
+            if figure is not None:
+                files[f"{name}.svg"] = figure_bytes(figure)
         return write_folder(folder, files, overwrite=overwrite)

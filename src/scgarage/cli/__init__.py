@@ -17,6 +17,7 @@ from scgarage.cli.models import run_models
 from scgarage.cli.output import say
 from scgarage.cli.report import run_report
 from scgarage.cli.sample import run_sample
+from scgarage.cli.sequences import SEQUENCES
 from scgarage.errors import InputError, OutputExistsError, ScgarageError
 
 __all__ = ["COMMANDS", "main"]
@@ -65,6 +66,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         "  scgarage impute cells.h5ad --check --out imputed.h5ad",
     ),
     **ANALYSES,
+    **SEQUENCES,
     "benchmark": (
         run_benchmark,
         ("grid",),

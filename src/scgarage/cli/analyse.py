@@ -23,7 +23,7 @@ ANALYSES: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         run_analyse_rare_utility,
         ("data",),
         "  scgarage analyse rare-utility cells.h5ad --out utility.csv\n"
-        "  scgarage analyse rare-utility cells.h5ad --model copula --quick --out trial.csv",
+        "  scgarage analyse rare-utility cells.h5ad --models [copula,smote] --quick --out trial.csv",
     ),
     "analyse-markers": (
         run_analyse_markers,

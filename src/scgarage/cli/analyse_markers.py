@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_analyse_markers"]
 
-SHOWN = ["selection", "n_genes", "metric", "value", "floor", "null", "score"]
+SHOWN = ["resolution", "selection", "n_genes", "metric", "value", "floor", "null", "score"]
 
 
 def run_analyse_markers(
@@ -22,6 +22,7 @@ def run_analyse_markers(
     labels_key: str | None = None,
     selection: Literal["cv2", "fano", "pca_loading", "all"] = "all",
     n_genes: list[int] | None = None,
+    resolutions: list[float] | None = None,
     legacy: bool = False,
     layer: str | None = None,
     n_repeats: int = 3,
@@ -29,7 +30,7 @@ def run_analyse_markers(
     read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
     overwrite: bool = False,
 ) -> None:
-    """Cluster real and synthetic cells on selected genes: each selection by each number of genes.
+    """Cluster real and synthetic cells on selected genes: each selection by each number of genes and resolution.
 
     ARI, NMI and F1 of the clusters against the types, in synthetic cells (value), held-out real cells (floor) and
     independent genes (null). The labels never choose the resolution, except with --legacy.
@@ -48,6 +49,8 @@ def run_analyse_markers(
         Selection of genes.
     n_genes
         Numbers of genes; by default 50, 100, 200 and 500, with --legacy 100.
+    resolutions
+        Leiden resolutions, each scored by itself; by default one is chosen by silhouette. Not with --legacy.
     legacy
         The published protocol instead: real cells are clustered on genes of the synthetic ones, and the labels choose
         the resolution. Optimistic; for comparison with the paper. Give --real FILE, or --test FILE.
@@ -63,6 +66,9 @@ def run_analyse_markers(
         Replace the output if it exists.
     """
     check_outputs(out, overwrite=overwrite)
+    if legacy and resolutions:
+        msg = "--legacy sweeps the published resolutions; leave --resolutions out"
+        raise InputError(msg)
     from scgarage.biology.clustering_grid import N_GENES, legacy_grid, marker_grid
     from scgarage.io import atomic_output
     from scgarage.schema import UNS_KEY
@@ -79,10 +85,11 @@ def run_analyse_markers(
     else:
         parts = cells.split(made, labels_key=labels_key, read=read)
         table = marker_grid(
-            made, parts, labels_key=labels_key, selection=selection, n_genes=tuple(n_genes or N_GENES), layer=layer,
-            n_repeats=n_repeats, random_state=random_state,
+            made, parts, labels_key=labels_key, selection=selection, n_genes=tuple(n_genes or N_GENES),
+            resolutions=resolutions, layer=layer, n_repeats=n_repeats, random_state=random_state,
         )  # fmt: skip
-        shown = table.loc[table["metric"].isin(["ari", "nmi", "macro_f1"]), SHOWN]
+        columns = [name for name in SHOWN if name in table]
+        shown = table.loc[table["metric"].isin(["ari", "nmi", "macro_f1"]), columns]
         say(shown.to_string(index=False, float_format="{:.3f}".format, na_rep="-"))
     with atomic_output(out, overwrite=overwrite) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")

@@ -15,7 +15,7 @@ def run_analyse_rare_utility(
     data: str,
     out: str,
     labels_key: str = "cell_type",
-    model: str = "garage",
+    models: list[str] | None = None,
     params: dict[str, Any] | None = None,
     splits: int = 20,
     n_added: int = 100,
@@ -31,7 +31,7 @@ def run_analyse_rare_utility(
     """Measure whether synthetic cells help to find rare cells among new real ones.
 
     Classifiers are trained on real cells, weighted or resampled real cells, and real plus synthetic ones, in many
-    splits; the model is fitted anew to the training cells of each split and setting (20 splits: 100 fits).
+    splits; each model is fitted anew to the training cells of each split and setting (20 splits: 100 fits a model).
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def run_analyse_rare_utility(
         Table to write, csv; settings, summaries and sentences go into a json file beside it.
     labels_key
         Column of obs with the cell types.
-    model
-        Name of the model; see `scgarage models`.
+    models
+        Names of models, by default garage; see `scgarage models`.
     params
-        Settings of the model, one by one as --params.NAME VALUE; see `scgarage models NAME`.
+        Settings of the model, one by one as --params.NAME VALUE; for one model only.
     splits
         Divisions into training and test cells; fewer than 20 say little.
     n_added
-        Cells that resampling and the model add to each rare type.
+        Cells that resampling and the models add to each rare type.
     designs
         Designs; both by default.
     pipelines
@@ -74,7 +74,12 @@ def run_analyse_rare_utility(
     if "random_state" in given:
         msg = "each split has its own seed, from --random-state; leave --params.random-state out"
         raise InputError(msg)
-    make_model(model, given)  # wrong settings are said before the data are read
+    names = list(dict.fromkeys(models or ["garage"]))
+    if given and len(names) > 1:
+        msg = f"--params are for one model, and --models names {len(names)}; run them one by one"
+        raise InputError(msg)
+    for name in names:
+        make_model(name, given)  # wrong settings are said before the data are read
     from scgarage.biology import ModelAugmenter
     from scgarage.utility import UtilitySettings, rare_utility
 
@@ -82,7 +87,7 @@ def run_analyse_rare_utility(
     settings: dict[str, Any] = {"designs": designs} if designs else {}
     result = rare_utility(
         {Path(data).stem: adata},
-        {model: ModelAugmenter(model, labels_key, given, layer)},
+        {name: ModelAugmenter(name, labels_key, given, layer) for name in names},
         labels_key=labels_key,
         layer=layer,
         settings=None if quick else UtilitySettings(n_splits=splits, n_added=n_added),

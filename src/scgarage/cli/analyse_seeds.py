@@ -11,7 +11,10 @@ from scgarage.errors import InputError
 
 __all__ = ["run_analyse_seeds"]
 
-FILES = ("runs.csv", "mean_sd.csv", "mean_sd.md", "mean_sd.tex", "histories.csv", "seeds.json", "losses.svg")
+FILES = (
+    "runs.csv", "mean_sd.csv", "mean_sd.md", "mean_sd.tex", "histories.csv", "seeds.json", "losses.svg",
+    "critical_difference.svg",
+)  # fmt: skip
 
 
 def run_analyse_seeds(
@@ -31,12 +34,14 @@ def run_analyse_seeds(
 ) -> None:
     """Fit, sample and judge with several seeds: mean and sd of every metric as CSV, Markdown and LaTeX.
 
+    Loss curves over the seeds, and for three models or more a critical-difference diagram of their ranks.
+
     Parameters
     ----------
     data
         File of real cells.
     out
-        Folder for the tables and the loss curves.
+        Folder for the tables and the figures.
     also
         More files of real cells.
     labels_key

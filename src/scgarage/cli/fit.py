@@ -96,6 +96,8 @@ def run_fit(
     generator.save(out, overwrite=overwrite)
     about = generator.about
     say(f"{model}: learned from {about['n_train']:,} of {adata.n_obs:,} cells in {about['fit_seconds']:.0f} s")
+    for advice in about.get("diagnosis", {}).get("advice", ()):
+        say(advice)
     if not all_cells:
         say(f"{parts.test.n_obs:,} cells were kept to judge by; --all-cells uses every cell once you are content")
     say(f"model: {out}")

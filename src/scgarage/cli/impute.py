@@ -34,15 +34,15 @@ def run_impute(
     out
         File to write, h5ad.
     method
-        Imputer: none, knn, magic, alra or began.
+        Imputer: none, knn, magic, alra, garage, scvi (needs scvi-tools) or began.
     labels_key
-        Column of obs with the cell types, for began; clusters by default.
+        Column of obs with the cell types, for began and garage; clusters by default.
     batch_key
-        Column of obs with the batch or sequencing technology, for began.
+        Column of obs with the batch or sequencing technology, for began, garage and scvi.
     layer
         Layer that holds the values, instead of X.
     check
-        Compare the method with no imputation on held-out molecules first, and say whether to use it.
+        Compare the method with no imputation first, and say whether to use it; the advice is written into the file too.
     table
         Table of that comparison to write, csv.
     params
@@ -57,9 +57,11 @@ def run_impute(
     check_outputs(out, table, overwrite=overwrite)
     from scgarage.imputers import imputer_class
     from scgarage.io import write_h5ad
+    from scgarage.schema import UNS_KEY
 
     imputer = imputer_class(method)(**{"random_state": random_state, **(params or {})})
     adata = read.read(data, labels_key=labels_key)
+    advice = None
     if check or table is not None:
         from scgarage.recovery import check_imputation
 
@@ -72,10 +74,18 @@ def run_impute(
             random_state=random_state,
         )
         say(result.text())
+        advice = result.recommendation()
         if table is not None:
             say(f"table: {result.save(table, overwrite=overwrite)}")
     made = imputer.fit(adata, labels_key=labels_key, batch_key=batch_key, layer=layer).transform(adata)
+    if advice is not None:
+        made.uns[UNS_KEY]["imputation"] |= {"advice": advice.advice, "advice_in_words": advice.sentence}
     write_h5ad(made, out, overwrite=overwrite)
-    n_imputed = int(made.var["scgarage_imputed"].sum())
+    n_imputed, filled = int(made.var["scgarage_imputed"].sum()), made.uns[UNS_KEY]["imputation"]["filled"]
     say(f"{made.n_obs:,} cells, {n_imputed:,} of {made.n_vars:,} genes imputed (layers['imputed']): {out}")
-    say("For looking at cells only; do not test for differential expression or correlate genes with imputed values.")
+    every = "" if imputer.config.zero_chance == 1 else "; --params.zero-chance 1 fills every one"
+    say(f"{filled:.2%} of their zeros were filled{every}.")
+    if advice is None:
+        say("Whether to use them was not checked (--check). Test and correlate genes with X, not with imputed values.")
+    else:
+        say(f"Advice: {advice.advice}.")

@@ -10,6 +10,7 @@ from docstring_parser import DocstringStyle, parse
 from jsonargparse import ArgumentParser
 
 from scgarage.cli.analyse import join_analysis
+from scgarage.cli.sequences import join_sequences
 
 __all__ = ["build_parser", "normalise", "settings_of"]
 
@@ -76,7 +77,7 @@ def build_parser(commands: dict[str, tuple[Callable[..., None], tuple[str, ...],
 def normalise(arguments: Sequence[str]) -> list[str]:
     """Spell options as jsonargparse does: ``--labels-key`` becomes ``--labels_key``."""
     result = []
-    for argument in join_analysis(arguments):
+    for argument in join_sequences(join_analysis(arguments)):
         option, *value = SHORT.get(argument, argument).split("=", 1)
         if re.fullmatch(r"--[a-z][a-z._-]*", option):
             option = option[:2] + option[2:].replace("-", "_")

@@ -11,12 +11,16 @@ from scgarage.imputers.diffusion import Diffusion, DiffusionConfig
 from scgarage.imputers.identity import NoImputation
 from scgarage.imputers.knn import KnnConfig, KnnSmoothing
 from scgarage.imputers.low_rank import LowRank, LowRankConfig
+from scgarage.imputers.posterior_mean import PosteriorMean, PosteriorMeanConfig
+from scgarage.imputers.variational import ScviConfig, ScviMean
 
 IMPUTERS: dict[str, type[Imputer]] = {
     "none": NoImputation,
     "knn": KnnSmoothing,
     "magic": Diffusion,
     "alra": LowRank,
+    "garage": PosteriorMean,
+    "scvi": ScviMean,
     "began": Began,
 }
 """Imputers by name; the command line, the check of recovery and the contract test read this."""
@@ -37,6 +41,10 @@ __all__ = [
     "LowRank",
     "LowRankConfig",
     "NoImputation",
+    "PosteriorMean",
+    "PosteriorMeanConfig",
+    "ScviConfig",
+    "ScviMean",
     "impute",
     "imputer_class",
 ]
@@ -77,9 +85,9 @@ def impute(
     method
         Name from :data:`IMPUTERS`.
     labels_key
-        Column of ``obs`` with the cell types, for ``"began"``; Leiden clusters by default.
+        Column of ``obs`` with the cell types, for ``"began"`` and ``"garage"``; Leiden clusters by default.
     batch_key
-        Column of ``obs`` with the batch or sequencing technology, for ``"began"``.
+        Column of ``obs`` with the batch or sequencing technology, for ``"began"``, ``"garage"`` and ``"scvi"``.
     layer
         Layer that holds the values; ``X`` by default.
     **settings
@@ -87,7 +95,7 @@ def impute(
 
     Returns
     -------
-    A copy with ``layers["imputed"]``, ``layers["imputed_sd"]`` (methods with repeats), ``var["scgarage_imputed"]``
+    A copy with ``layers["imputed"]``, ``layers["imputed_sd"]`` (``"began"``, ``"garage"``), ``var["scgarage_imputed"]``
     and ``uns["scgarage"]["imputation"]``: see :meth:`Imputer.transform`. ``X`` is what it was.
 
     Raises

@@ -22,7 +22,7 @@ IMPUTED = "imputed"
 """Layer that holds imputed expression, log1p CP10k."""
 
 IMPUTED_SD = "imputed_sd"
-"""Layer that holds the standard deviation of imputed expression over repeats."""
+"""Layer that holds the standard deviation of imputed expression, over repeats or of the posterior."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,16 @@ class ImputerConfig:
         Highly variable genes to impute; the other genes keep what was observed. ``None`` imputes all.
     keep_observed
         Leave observed values that are not zero as they are.
+    zero_chance
+        A zero is filled only where what would be imputed makes a zero at most this likely; 1 fills every zero, and
+        brings false differences (chosen on pbmc4k: docs/imputation.md).
     random_state
         Seed of everything that is drawn.
     """
 
     n_top_genes: int | None = 2000
     keep_observed: bool = True
+    zero_chance: float = 0.1
     random_state: int = 0
 
 
@@ -53,7 +57,7 @@ class Filled:
     mean
         Expression, log1p CP10k, float32 ``(n_cells, n_genes)``; values below zero count as zero.
     sd
-        Standard deviation over repeats, same shape; ``None`` for a method without repeats.
+        Standard deviation over repeats or of the posterior, same shape; ``None`` for a method that has neither.
     """
 
     mean: NDArray[np.float32]
@@ -81,6 +85,7 @@ class Imputer(ABC):
     name: ClassVar[str]
     Config: ClassVar[type[Any]] = ImputerConfig
     uses_labels: ClassVar[bool] = False
+    needs_counts: ClassVar[bool] = False
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         known = [field.name for field in fields(self.Config)]
@@ -89,6 +94,9 @@ class Imputer(ABC):
             msg = f"{self.name} has no setting {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
             raise InputError(msg)
         self.config = replace(config or self.Config(), **settings)
+        if not 0 < self.config.zero_chance <= 1:
+            msg = f"zero_chance must lie above 0 and at most at 1; found {self.config.zero_chance}"
+            raise InputError(msg)
         self.about: dict[str, Any] = {}
 
     # ------------------------------------------------------------------ what a subclass writes
@@ -141,7 +149,7 @@ class Imputer(ABC):
         TrainingError
             When training diverges.
         """
-        cells = prepare(adata, labels_key=labels_key, batch_key=batch_key, layer=layer)
+        cells = prepare(adata, labels_key=labels_key, batch_key=batch_key, layer=layer, needs_counts=self.needs_counts)
         if min(adata.shape) < 3:
             msg = f"imputation learns from other cells and genes; found {adata.n_obs} cells and {adata.n_vars} genes"
             raise InputError(msg)
@@ -174,10 +182,11 @@ class Imputer(ABC):
         A copy, genes in the order of the fit, in which ``X`` is what it was. It has besides
 
         - ``layers["imputed"]``: log1p CP10k, CSR float32; genes that were not imputed hold what was observed;
-        - ``layers["imputed_sd"]``: standard deviation over repeats on the same scale, CSR float32, 0 for observed
-          values that were kept; missing for methods without repeats, which do not know how sure they are;
+        - ``layers["imputed_sd"]``: standard deviation, over repeats or of the posterior, on the same scale, CSR
+          float32, 0 for observed values that were kept; missing for methods that do not know how sure they are;
         - ``var["scgarage_imputed"]``: which genes were imputed;
-        - ``uns["scgarage"]["imputation"]``: method, settings and scale.
+        - ``uns["scgarage"]["imputation"]``: method, settings, scale, and ``filled``, the share of the zeros of the
+          imputed genes that got a value.
 
         Raises
         ------
@@ -188,22 +197,19 @@ class Imputer(ABC):
             msg = f"{self.name} is not fitted; call fit(adata) first"
             raise InputError(msg)
         adata = match_genes(adata, self._var_names, what="the cells to impute")
-        cells = prepare(adata, **self._keys)
-        if cells.value_kind != self.about["value_kind"]:
-            msg = (
-                f"the fit saw {self.about['value_kind']} and these cells hold {cells.value_kind}; use the same for both"
-            )
-            raise InputError(msg)
+        cells = prepare(adata, **self._keys, needs_counts=self.needs_counts, like=self.about["value_kind"])
         part = cells.on_genes(self._genes)
         filled = self.fill(part)
         made = adata.copy()
         others = cells.log_expr
+        filled = self._cut(filled, part.log_expr, others)
         made.layers[IMPUTED] = self._widen(self._keep(filled.mean, part.log_expr, part.log_expr.data), others)
         if filled.sd is not None:
             sd = self._keep(filled.sd, part.log_expr, 0.0)
             made.layers[IMPUTED_SD] = self._widen(sd, sparse.csr_matrix(others * 0))
         made.var["scgarage_imputed"] = np.isin(np.arange(made.n_vars), self._genes)
-        made.uns[UNS_KEY] = dict(made.uns.get(UNS_KEY, {})) | {"imputation": writable(self.about)}
+        about = self.about | {"filled": share_filled(filled.mean, part.log_expr)}
+        made.uns[UNS_KEY] = dict(made.uns.get(UNS_KEY, {})) | {"imputation": writable(about)}
         return made
 
     def _choose_genes(self, adata: ad.AnnData, cells: Cells, genes_key: str | None) -> NDArray[np.int64]:
@@ -213,6 +219,12 @@ class Imputer(ABC):
             msg = f"genes_key={genes_key!r} must be a column of adata.var that is True for at least 3 genes, else False"
             raise InputError(msg)
         return np.flatnonzero(adata.var[genes_key].to_numpy())
+
+    def _cut(self, filled: Filled, imputed: sparse.csr_matrix, observed: sparse.csr_matrix) -> Filled:
+        """Leave zeros as they are where what is imputed does not make them unlikely."""
+        stays = filled.mean >= _least_values(observed, self.config.zero_chance)[:, None]
+        stays[np.repeat(np.arange(imputed.shape[0]), np.diff(imputed.indptr)), imputed.indices] = True
+        return Filled(filled.mean * stays, None if filled.sd is None else filled.sd * stays)
 
     def _keep(self, values: NDArray[np.float32], observed: sparse.csr_matrix, kept: Any) -> NDArray[np.float32]:
         """Put ``kept`` where something was observed, if that is wanted; nothing is below zero."""
@@ -233,6 +245,31 @@ class Imputer(ABC):
     def __repr__(self) -> str:
         state = f"fitted on {self.about['n_cells']} cells" if self.is_fitted else "not fitted"
         return f"{type(self).__name__}({state})"
+
+
+def _least_values(log_expr: sparse.csr_matrix, zero_chance: float) -> NDArray[np.float32]:
+    r"""Return the mean of log1p CP10k over Poisson counts that are zero with a given chance, ``(n_cells,)``.
+
+    .. math:: t_i = \sum_c \frac{\lambda^c e^{-\lambda}}{c!} \log(1 + s_i c), \qquad \lambda = -\log(p_0)
+
+    where one count is worth :math:`s_i`, known from the smallest value of the cell; 0 for a cell without values.
+    """
+    from scipy.stats import poisson
+
+    smallest = np.zeros(log_expr.shape[0])
+    some = np.flatnonzero(np.diff(log_expr.indptr))
+    smallest[some] = np.minimum.reduceat(log_expr.data, log_expr.indptr[some])
+    expected = -np.log(zero_chance)
+    counts = np.arange(int(poisson.isf(1e-9, expected)) + 1)
+    values = np.log1p(np.expm1(smallest)[:, None] * counts) @ poisson.pmf(counts, expected)
+    return np.asarray(values, dtype=np.float32)
+
+
+def share_filled(imputed: NDArray[np.float32], observed: sparse.csr_matrix) -> float:
+    """Return the share of the zeros of ``observed`` that are none in ``imputed``; both ``(n_cells, n_genes)``."""
+    rows = np.repeat(np.arange(observed.shape[0]), np.diff(observed.indptr))
+    n_seen = int((imputed[rows, observed.indices] > 0).sum())
+    return float((int((imputed > 0).sum()) - n_seen) / max(imputed.size - observed.nnz, 1))
 
 
 def writable(values: dict[str, Any]) -> dict[str, Any]:

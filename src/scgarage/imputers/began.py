@@ -83,7 +83,7 @@ class BeganConfig(ImputerConfig):
     adam_betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float | None = 1.0
     batch_size: int = 128
-    n_iterations: int = 600
+    n_iterations: int = 300
     validate_every: int = 50
     patience: int = 4
     validation_share: float = 0.1

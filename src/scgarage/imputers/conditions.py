@@ -61,8 +61,31 @@ class Conditions:
         """
         columns = [np.eye(len(self.types), dtype=np.float32)[self._type_codes(cells)]]
         if self.batches and cells.batches is not None:
-            columns.append(np.eye(len(self.batches), dtype=np.float32)[_codes(cells.batches, self.batches, "batch")])
+            columns.append(np.eye(len(self.batches), dtype=np.float32)[self.batch_codes(cells.batches)])
         return np.concatenate(columns, axis=1)
+
+    def codes(self, cells: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return numbers of type and batch, int64 ``(n_cells,)`` each; without batches the second are zeros.
+
+        Raises
+        ------
+        InputError
+            For a type or batch that the fit did not see.
+        """
+        types = self._type_codes(cells).astype(np.int64)
+        if not self.batches or cells.batches is None:
+            return types, np.zeros_like(types)
+        return types, self.batch_codes(cells.batches)
+
+    def batch_codes(self, batches: NDArray[np.str_]) -> NDArray[np.int64]:
+        """Return the number of the batch of each cell, int64 ``(n_cells,)``.
+
+        Raises
+        ------
+        InputError
+            For a batch that the fit did not see.
+        """
+        return _codes(batches, self.batches, "batch").astype(np.int64)
 
     def _type_codes(self, cells: Cells) -> NDArray[np.intp]:
         if self.components is None or self.centres is None:

@@ -8,11 +8,13 @@ from scgarage.losses.binary_cross_entropy import BinaryCrossEntropy
 from scgarage.losses.f_divergences import F_DIVERGENCES, FDivergence
 from scgarage.losses.f_gan import FGAN
 from scgarage.losses.fisher import Fisher
+from scgarage.losses.game import Game
 from scgarage.losses.hinge import Hinge
 from scgarage.losses.least_squares import LeastSquares
 from scgarage.losses.minimax import Minimax
 from scgarage.losses.mmd import MMD, median_distance, mmd
-from scgarage.losses.objective import Objective
+from scgarage.losses.named import as_texts, from_text, penalties_named
+from scgarage.losses.objective import Balanced, CriticOutput, Objective
 from scgarage.losses.penalties import (
     PENALTIES,
     R1,
@@ -48,6 +50,18 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
 }
 """What makes each objective, by name; ``"bce"`` and ``"non-saturating"`` are the same."""
 
+
+def objective_named(text: str) -> Objective:
+    """Return the objective of a text such as ``"hinge"``, ``"bce:real_label=0.9"`` or ``"mmd:bandwidths=[1,2,4]"``.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or setting; the message lists what there is.
+    """
+    return from_text(text, OBJECTIVES, what="objective")
+
+
 __all__ = [
     "BEGAN",
     "FGAN",
@@ -57,10 +71,13 @@ __all__ = [
     "PENALTIES",
     "R1",
     "R2",
+    "Balanced",
     "BinaryCrossEntropy",
     "Consistency",
+    "CriticOutput",
     "FDivergence",
     "Fisher",
+    "Game",
     "GradientPenalty",
     "Hinge",
     "LeastSquares",
@@ -71,8 +88,11 @@ __all__ = [
     "SpectralNorm",
     "Wasserstein",
     "WeightClipping",
+    "as_texts",
     "median_distance",
     "mmd",
+    "objective_named",
+    "penalties_named",
     "reconstruction_error",
     "sliced_wasserstein",
 ]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from scgarage.errors import InputError
+from scgarage.losses.objective import CriticOutput, Objective
 
 __all__ = ["BEGAN", "reconstruction_error"]
 
@@ -23,7 +24,7 @@ def reconstruction_error(cells: Tensor, reconstructed: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class BEGAN:
+class BEGAN(Objective):
     r"""Reconstruction errors of real and generated cells in a kept balance.
 
     .. math::
@@ -73,11 +74,33 @@ class BEGAN:
         """Return the generator's loss from the reconstruction errors of generated cells."""
         return fake.mean()
 
+    @property
+    def critic_output(self) -> CriticOutput:
+        """What the critic returns: how badly an autoencoder reconstructs the cell."""
+        return "reconstruction error"
+
+    @property
+    def moves(self) -> bool:
+        """Whether the balance :math:`k` moves: always."""
+        return True
+
+    def at(self, state: Tensor) -> Self:
+        """Return the objective with the balance ``state``."""
+        return replace(self, k=state)
+
+    def imbalance(self, real: Tensor, fake: Tensor) -> Tensor:
+        r"""Return :math:`\gamma L(x) - L(G(z))`."""
+        return self.gamma * real.mean() - fake.mean()
+
+    @torch.no_grad()
+    def next_state(self, imbalance: Tensor) -> Tensor:
+        """Return the balance of the next step, in [0, 1]."""
+        return (self.k + self.rate * imbalance).clamp(0, 1)
+
     @torch.no_grad()
     def updated(self, real: Tensor, fake: Tensor) -> Self:
         """Return the objective of the next step from errors of real and generated cells, or from their means."""
-        k = self.k + self.rate * (self.gamma * real.mean() - fake.mean())
-        return replace(self, k=k.clamp(0, 1))
+        return self.at(self.next_state(self.imbalance(real, fake)))
 
     @torch.no_grad()
     def convergence(self, real: Tensor, fake: Tensor) -> Tensor:

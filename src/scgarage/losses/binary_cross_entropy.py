@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from scgarage.losses.objective import Objective
+
 __all__ = ["BinaryCrossEntropy"]
 
 
 @dataclass(frozen=True)
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Objective):
     r"""Cross-entropy between the critic's logits and smoothed labels.
 
     .. math::

@@ -7,12 +7,13 @@ from torch import Tensor
 
 from scgarage.errors import InputError
 from scgarage.losses.f_divergences import F_DIVERGENCES
+from scgarage.losses.objective import Objective
 
 __all__ = ["FGAN"]
 
 
 @dataclass(frozen=True)
-class FGAN:
+class FGAN(Objective):
     r"""The critic raises a lower bound of a divergence, the generator lowers the divergence.
 
     .. math::

@@ -8,12 +8,13 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from scgarage.errors import InputError
+from scgarage.losses.objective import Objective
 
 __all__ = ["Fisher"]
 
 
 @dataclass(frozen=True)
-class Fisher:
+class Fisher(Objective):
     r"""Maximise :math:`E[D(x)] - E[D(G(z))]` while :math:`\Omega = \tfrac12 E[D(x)^2] + \tfrac12 E[D(G(z))^2]` is 1.
 
     .. math::
@@ -71,7 +72,25 @@ class Fisher:
         r"""Return :math:`\Omega` of the scores."""
         return (real.square().mean() + fake.square().mean()) / 2
 
+    @property
+    def moves(self) -> bool:
+        """Whether the multiplier moves: not with the penalty."""
+        return self.constraint == "lagrangian"
+
+    def at(self, state: Tensor) -> Self:
+        """Return the objective with the multiplier ``state``."""
+        return replace(self, multiplier=state)
+
+    def imbalance(self, real: Tensor, fake: Tensor) -> Tensor:
+        r"""Return :math:`\Omega - 1`."""
+        return self.second_moment(real, fake) - 1
+
+    @torch.no_grad()
+    def next_state(self, imbalance: Tensor) -> Tensor:
+        """Return the multiplier of the next step."""
+        return self.multiplier + self.rho * imbalance
+
     @torch.no_grad()
     def updated(self, second_moment: Tensor) -> Self:
         r"""Return the objective of the next step from :math:`\Omega` of this one."""
-        return replace(self, multiplier=self.multiplier + self.rho * (second_moment - 1))
+        return self.at(self.next_state(second_moment - 1))

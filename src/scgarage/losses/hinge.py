@@ -6,11 +6,13 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import relu
 
+from scgarage.losses.objective import Objective
+
 __all__ = ["Hinge"]
 
 
 @dataclass(frozen=True)
-class Hinge:
+class Hinge(Objective):
     r"""The critic stops pushing cells that lie beyond the margin.
 
     .. math:: L_D = E[\max(0, 1 - D(x))] + E[\max(0, 1 + D(G(z)))], \qquad L_G = -E[D(G(z))]

@@ -5,11 +5,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from scgarage.losses.objective import Objective
+
 __all__ = ["LeastSquares"]
 
 
 @dataclass(frozen=True)
-class LeastSquares:
+class LeastSquares(Objective):
     r"""Squared distance of the critic's outputs to targets.
 
     .. math::

@@ -6,11 +6,13 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from scgarage.losses.objective import Objective
+
 __all__ = ["Minimax"]
 
 
 @dataclass(frozen=True)
-class Minimax:
+class Minimax(Objective):
     r"""Both players share one value function.
 
     .. math::

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from scgarage.errors import InputError
+from scgarage.losses.objective import CriticOutput, Objective
 
 __all__ = ["MMD", "median_distance", "mmd"]
 
@@ -113,7 +114,7 @@ def _mixture(squared: Tensor, widths: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class MMD:
+class MMD(Objective):
     r"""Squared maximum mean discrepancy of the critic's features, or of the cells themselves.
 
     .. math::
@@ -140,6 +141,21 @@ class MMD:
 
     bandwidths: tuple[float, ...] | None = None
     needs_real_scores: ClassVar[bool] = True
+
+    @property
+    def critic_output(self) -> CriticOutput:
+        """What the critic returns: features, or there is none when the bandwidths follow the batch."""
+        return "nothing" if self.bandwidths is None else "features"
+
+    @property
+    def needs_lipschitz(self) -> bool:
+        """Whether the critic must be kept Lipschitz: only where there is one, against fixed kernel widths."""
+        return self.bandwidths is not None
+
+    @property
+    def shift_invariant(self) -> bool:
+        """Whether a constant in the critic's output changes nothing: kernels see differences only."""
+        return True
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the critic's loss from features of real and generated cells, ``(n_cells, n_features)`` each."""

@@ -7,12 +7,13 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from scgarage.errors import InputError
+from scgarage.losses.objective import Objective
 
 __all__ = ["Relativistic"]
 
 
 @dataclass(frozen=True)
-class Relativistic:
+class Relativistic(Objective):
     r"""The critic judges whether a real cell looks more real than a generated one.
 
     .. math::
@@ -35,6 +36,11 @@ class Relativistic:
     """
 
     needs_real_scores: ClassVar[bool] = True
+
+    @property
+    def shift_invariant(self) -> bool:
+        """Whether a constant in the critic's output changes nothing: the loss sees differences only."""
+        return True
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the critic's loss from scores of as many real as generated cells, shape ``(n_cells, 1)`` each.

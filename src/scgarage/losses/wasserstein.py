@@ -5,11 +5,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from scgarage.losses.objective import Objective
+
 __all__ = ["Wasserstein"]
 
 
 @dataclass(frozen=True)
-class Wasserstein:
+class Wasserstein(Objective):
     r"""Difference of the critic's mean outputs.
 
     .. math:: L_D = E[D(G(z))] - E[D(x)], \qquad L_G = -E[D(G(z))]
@@ -24,6 +26,16 @@ class Wasserstein:
     """
 
     needs_real_scores: ClassVar[bool] = False
+
+    @property
+    def needs_lipschitz(self) -> bool:
+        """Whether the critic must be kept Lipschitz: else the loss has no lower bound."""
+        return True
+
+    @property
+    def shift_invariant(self) -> bool:
+        """Whether a constant in the critic's output changes nothing: it drops out of a difference of means."""
+        return True
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the critic's loss from scores of real and generated cells, shape ``(n_cells, 1)`` each."""

@@ -9,7 +9,7 @@ from scgarage.errors import MissingExtraError
 from scgarage.metrics.checks import Points, check_points
 from scgarage.metrics.metric import Metric
 
-_INSTALL = "topology needs the packages ripser and persim: pip install 'scgarage[topology]'"
+INSTALL = "topology needs the packages ripser and persim: pip install 'scgarage[topology]'"
 
 
 def topology_distance(
@@ -57,16 +57,16 @@ def topology_distance(
     try:
         from persim import wasserstein
     except ImportError as error:
-        raise MissingExtraError(_INSTALL) from error
+        raise MissingExtraError(INSTALL) from error
     rng = np.random.default_rng(random_state)
-    diagrams = [_diagrams(_landmarks(cells[:, :n_dims], n_landmarks, rng)) for cells in (real, synthetic)]
+    diagrams = [diagrams_of(landmarks(cells[:, :n_dims], n_landmarks, rng)) for cells in (real, synthetic)]
     with warnings.catch_warnings():
         # persim warns of diagrams without a point, which it then treats as it should.
         warnings.simplefilter("ignore")
         return float(sum(wasserstein(one, other) for one, other in zip(*diagrams, strict=True)))
 
 
-def _landmarks(cells: Points, n_landmarks: int, rng: np.random.Generator) -> Points:
+def landmarks(cells: Points, n_landmarks: int, rng: np.random.Generator) -> Points:
     """Choose landmarks one by one, each the cell farthest from those before."""
     chosen = [int(rng.integers(len(cells)))]
     distances = np.linalg.norm(cells - cells[chosen[0]], axis=1)
@@ -76,12 +76,12 @@ def _landmarks(cells: Points, n_landmarks: int, rng: np.random.Generator) -> Poi
     return cells[chosen]
 
 
-def _diagrams(landmarks: Points) -> list[Points]:
+def diagrams_of(landmarks: Points) -> list[Points]:
     """Return the diagrams of components and of loops, (n_features, 2), only finite ones."""
     try:
         from ripser import ripser
     except ImportError as error:
-        raise MissingExtraError(_INSTALL) from error
+        raise MissingExtraError(INSTALL) from error
     with warnings.catch_warnings():
         # ripser warns of fewer points than dimensions, as a mistaken transpose would have.
         warnings.simplefilter("ignore", UserWarning)

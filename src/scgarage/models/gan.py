@@ -30,6 +30,14 @@ class GanConfig(NoiseGanConfig):
         Early stopping, and moving average of the generator.
     label_threshold, max_draws_per_cell, random_state
         Labels, patience of sampling a type, seed.
+    objective
+        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
+    penalties
+        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
+    head
+        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
+    constraints, constraint_weight
+        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {

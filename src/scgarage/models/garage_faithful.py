@@ -14,9 +14,11 @@ from torch import nn
 from scgarage.errors import InputError
 from scgarage.losses import BinaryCrossEntropy, Objective
 from scgarage.models.adversarial import AdversarialModel, Generator
+from scgarage.models.critics import make_critic
 from scgarage.models.data import TrainingData
 from scgarage.models.options import FitOptions
-from scgarage.nn import HybridInput, SigmoidScaledHead, mlp
+from scgarage.models.techniques import TechniquesConfig
+from scgarage.nn import HybridInput, mlp
 from scgarage.preprocess import Components
 from scgarage.seeds import SELECTORS, GATSettings, Seeds, SeedSelector
 from scgarage.training import TrainResult
@@ -28,7 +30,7 @@ TYPE = "type"
 
 
 @dataclass(frozen=True)
-class GarageFaithfulConfig:
+class GarageFaithfulConfig(TechniquesConfig):
     """Settings of :class:`GarageFaithful`.
 
     Sources: *documents* are the method's description and documentation, *code* the published repository, *ours* a
@@ -91,6 +93,14 @@ class GarageFaithfulConfig:
         Draws per cell asked for before sampling a type gives up (ours).
     random_state
         Seed (code: 42).
+    objective
+        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
+    penalties
+        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
+    head
+        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
+    constraints, constraint_weight
+        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     n_top_genes: int | None = 1000
@@ -129,6 +139,7 @@ class GarageFaithfulConfig:
     random_state: int = 42
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.leakage <= 1:
             msg = f"leakage is a share of cells and must lie in [0, 1]; found {self.leakage}"
             raise InputError(msg)
@@ -177,11 +188,14 @@ class GarageFaithful(AdversarialModel):
 
     def skeleton(self) -> nn.ModuleDict:
         """Return generator and critic for ``n_genes`` genes and ``n_seeds`` seeds."""
-        c, n_genes = self.config, self.sizes["n_genes"]
+        c, n_genes, game = self.config, self.sizes["n_genes"], self.game()
         source = HybridInput(torch.zeros(self.sizes["n_seeds"], n_genes), leakage=c.leakage, noise=c.noise)
-        head = SigmoidScaledHead(torch.ones(n_genes))
-        generator = Generator(source, mlp(n_genes, c.generator_hidden, n_genes), head)
-        return nn.ModuleDict({"generator": generator, "critic": mlp(n_genes, c.critic_hidden, 1)})
+        head = self._new_head()
+        generator = Generator(source, mlp(n_genes, c.generator_hidden, head.n_logits), head)
+        networks = nn.ModuleDict({"generator": generator})
+        if game.has_critic:
+            networks["critic"] = make_critic(game, n_genes, c.critic_hidden, activation=nn.ReLU)
+        return networks
 
     def seed_cells(self, data: TrainingData, options: FitOptions) -> NDArray[np.int64]:
         """Pick ``ceil(leakage * n_cells)`` seeds on the graph of the training cells."""

@@ -94,10 +94,16 @@ class GeneSpaceModel(GenerativeModel):
         return dict(self.parts_types) | {"background": background} | ({"library_sizes": LibrarySizes} if counts else {})
 
     def _complete(
-        self, log_expr: NDArray[np.float32], numbers: NDArray[np.int64], rng: np.random.Generator
+        self,
+        log_expr: NDArray[np.float32],
+        numbers: NDArray[np.int64],
+        rng: np.random.Generator,
+        *,
+        totals: NDArray[np.float64] | None = None,
     ) -> sparse.csr_matrix:
-        """Return all genes, as counts when the model was fitted on counts."""
-        totals = self.parts["library_sizes"].draw(numbers, rng) if "library_sizes" in self.parts else None
+        """Return all genes, as counts when the model was fitted on counts; without ``totals`` they are drawn."""
+        if totals is None and "library_sizes" in self.parts:
+            totals = self.parts["library_sizes"].draw(numbers, rng)
         values = sparse.csr_matrix(log_expr if totals is None else self._counts(log_expr, totals, rng))
         return self._with_background(values, numbers, totals, rng)
 
@@ -155,6 +161,17 @@ class UnconditionalModel(GeneSpaceModel):
     def generate(self, n_cells: int, generator: torch.Generator, *, label: int | None = None) -> NDArray[np.float32]:
         """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``; ``label`` may steer towards a type."""
 
+    def generate_sized(
+        self,
+        n_cells: int,
+        generator: torch.Generator,
+        rng: np.random.Generator,  # noqa: ARG002  (for subclasses that draw library sizes first)
+        *,
+        label: int | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+        """Return what :meth:`generate` does and, when it depends on them, the library sizes, ``(n_cells,)``."""
+        return self.generate(n_cells, generator, label=label), None
+
     def build(self, data: TrainingData, options: FitOptions) -> None:
         """Fit the classifier, the library sizes and the background on training cells."""
         super().build(data, options)
@@ -171,13 +188,13 @@ class UnconditionalModel(GeneSpaceModel):
     def _draw(
         self, n_cells: int, generator: torch.Generator, rng: np.random.Generator, label: int | None = None
     ) -> Drawn:
-        log_expr = self.generate(n_cells, generator, label=label)
+        log_expr, totals = self.generate_sized(n_cells, generator, rng, label=label)
         probabilities = self.parts["classifier"].probabilities(log_expr)
         best = probabilities.argmax(axis=1)
         probability = probabilities[np.arange(n_cells), best]
         numbers = np.where(probability >= self.config.label_threshold, best, -1)
         labels = np.where(numbers >= 0, np.asarray(self.types)[best], UNSURE)
-        return Drawn(self._complete(log_expr, numbers, rng), labels, probability)
+        return Drawn(self._complete(log_expr, numbers, rng, totals=totals), labels, probability)
 
     def _draw_type(self, name: str, n_cells: int, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         kept: list[Drawn] = []

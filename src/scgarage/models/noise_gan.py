@@ -9,7 +9,9 @@ from torch import nn
 
 from scgarage.errors import InputError
 from scgarage.models.adversarial import AdversarialModel, Generator
-from scgarage.nn import HybridInput, SigmoidScaledHead, mlp
+from scgarage.models.critics import make_critic
+from scgarage.models.techniques import TechniquesConfig
+from scgarage.nn import HybridInput, mlp
 
 __all__ = ["ACTIVATIONS", "NoiseGan", "NoiseGanConfig"]
 
@@ -21,7 +23,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 @dataclass(frozen=True)
-class NoiseGanConfig:
+class NoiseGanConfig(TechniquesConfig):
     """Settings that the adversarial baselines share; *ours* where no other source is named.
 
     Attributes
@@ -45,6 +47,14 @@ class NoiseGanConfig:
         Draws per cell asked for before sampling a type gives up.
     random_state
         Seed.
+    objective
+        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
+    penalties
+        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
+    head
+        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
+    constraints, constraint_weight
+        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     n_top_genes: int | None = 1000
@@ -69,6 +79,7 @@ class NoiseGanConfig:
     random_state: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.activation not in ACTIVATIONS:
             msg = f"activation must be one of {', '.join(map(repr, ACTIVATIONS))}; found {self.activation!r}"
             raise InputError(msg)
@@ -88,7 +99,7 @@ class NoiseGan(AdversarialModel):
 
     @property
     def critic_bias(self) -> bool:
-        """Whether a constant in the critic's output changes the objective."""
+        """Whether a constant in the critic's output changes the model's own objective."""
         return True
 
     def source(self) -> HybridInput:
@@ -96,14 +107,12 @@ class NoiseGan(AdversarialModel):
         return HybridInput(torch.zeros(0, self.config.n_latent), leakage=0.0)
 
     def skeleton(self) -> nn.ModuleDict:
-        """Return generator and critic."""
-        c, n_genes = self.config, self.sizes["n_genes"]
-        activation, source = ACTIVATIONS[c.activation], self.source()
-        layers = mlp(source.seeds.shape[1], c.generator_hidden, n_genes, activation=activation)
-        critic = mlp(n_genes, c.critic_hidden, 1, activation=activation)
-        if not self.critic_bias:
-            critic[-1] = nn.Linear([n_genes, *c.critic_hidden][-1], 1, bias=False)
-        for penalty in self.penalties():
-            penalty.prepare(critic)
-        generator = Generator(source, layers, SigmoidScaledHead(torch.ones(n_genes)))
-        return nn.ModuleDict({"generator": generator, "critic": critic})
+        """Return generator and critic, if the objective has one."""
+        c, n_genes, game = self.config, self.sizes["n_genes"], self.game()
+        activation, source, head = ACTIVATIONS[c.activation], self.source(), self._new_head()
+        layers = mlp(source.seeds.shape[1], c.generator_hidden, head.n_logits, activation=activation)
+        networks = nn.ModuleDict({"generator": Generator(source, layers, head)})
+        if game.has_critic:
+            bias = self.critic_bias if c.objective is None else None
+            networks["critic"] = make_critic(game, n_genes, c.critic_hidden, activation=activation, bias=bias)
+        return networks

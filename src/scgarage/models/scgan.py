@@ -1,8 +1,7 @@
 """A conditional Wasserstein GAN for cells: scGAN."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,13 +10,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from scgarage.losses import GradientPenalty, Objective, Penalty, Wasserstein
-from scgarage.models.adversarial import REAL, AdversarialTraining
-from scgarage.models.conditional_batch_norm import ConditionalBatchNorm
+from scgarage.errors import InputError
+from scgarage.losses import Game, GradientPenalty, Objective, Penalty, Wasserstein
+from scgarage.models.adversarial import LIBRARY, REAL, AdversarialTraining
+from scgarage.models.conditional_generator import ConditionalGenerator
 from scgarage.models.data import TrainingData, ValidationData
+from scgarage.models.expression_head import ExpressionHead
 from scgarage.models.gene_space import ConditionalModel
 from scgarage.models.joint_validation import JointSpace
 from scgarage.models.options import FitOptions
+from scgarage.models.techniques import TechniquesConfig
+from scgarage.models.validation_points import ValidationPoints
 from scgarage.nn import ProjectionCritic, mlp
 from scgarage.preprocess import MaxScaler
 from scgarage.training import Batch
@@ -29,7 +32,7 @@ TYPE = "type"
 
 
 @dataclass(frozen=True)
-class ScGanConfig:
+class ScGanConfig(TechniquesConfig):
     """Settings of :class:`ScGan`.
 
     ``PRESETS["published"]`` is the original: hidden layers of 256, 512 and 1024 units and the reverse, noise of 128
@@ -54,6 +57,14 @@ class ScGanConfig:
         average of the generator.
     random_state
         Seed.
+    objective
+        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
+    penalties
+        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
+    head
+        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
+    constraints, constraint_weight
+        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     n_top_genes: int | None = 1000
@@ -89,41 +100,6 @@ class ScGanConfig:
     }
 
 
-class ConditionalGenerator(nn.Module):
-    """Noise and types in, scaled expression out: layers with conditional batch normalisation and a rectified output.
-
-    Parameters
-    ----------
-    n_latent
-        Dimensions of the noise.
-    hidden
-        Widths of the hidden layers.
-    n_genes, n_types
-        Numbers of genes and types.
-    """
-
-    maximum: Tensor
-
-    def __init__(self, n_latent: int, hidden: Sequence[int], *, n_genes: int, n_types: int) -> None:
-        super().__init__()
-        widths = [n_latent, *hidden]
-        # The normalisation takes the mean away, and with it any bias.
-        self.layers = nn.ModuleList(nn.Linear(before, after, bias=False) for before, after in pairwise(widths))
-        self.norms = nn.ModuleList(ConditionalBatchNorm(width, n_types) for width in hidden)
-        self.last = nn.Linear(widths[-1], n_genes)
-        self.n_latent = n_latent
-        self.register_buffer("maximum", torch.ones(n_genes))
-
-    def forward(self, types: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """Return cells, ``(n_cells, n_genes)``, zeros among them, for type numbers ``(n_cells,)``."""
-        device = types.device if generator is None else "cpu"
-        x = torch.randn(len(types), self.n_latent, generator=generator, device=device).to(types.device)
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = torch.relu(norm(layer(x), types))
-        cells: Tensor = torch.relu(self.last(x))
-        return cells
-
-
 class ScGan(AdversarialTraining, ConditionalModel):
     """Types in, cells out, judged by a projection critic with a gradient penalty.
 
@@ -155,8 +131,26 @@ class ScGan(AdversarialTraining, ConditionalModel):
         """Hold the critic's gradient at norm one."""
         return (GradientPenalty(self.config.gradient_penalty),)
 
+    def game(self) -> Game:
+        """Return objective and penalties.
+
+        Raises
+        ------
+        InputError
+            When the two do not go together, or the objective wants another critic than one that is told the types.
+        """
+        game = super().game()
+        if game.objective.critic_output != "score":
+            msg = (
+                f"{self.name} has a critic that scores a cell given its type, and objective={self.config.objective!r} "
+                f"wants {game.objective.critic_output}; use another objective, or the model gan"
+            )
+            raise InputError(msg)
+        return game
+
     def build(self, data: TrainingData, options: FitOptions) -> None:
         """Fit the fitted parts and make the networks."""
+        self._begin(data)
         super().build(data, options)
         scaler = MaxScaler.fit(data.log_expr)
         n_types = len(data.types)
@@ -164,8 +158,10 @@ class ScGan(AdversarialTraining, ConditionalModel):
         self.parts["space"] = space
         self._columns = {REAL: sparse.csr_matrix(scaler.transform(data.log_expr)), TYPE: data.labels}
         self.sizes = {"n_genes": data.log_expr.shape[1], "n_types": n_types}
+        if self.config.head is not None:
+            self.sizes["has_rest"] = int(not data.modelled.all())
         self.networks = self.skeleton()
-        self._generator().maximum.copy_(torch.from_numpy(scaler.maximum))
+        self._prepare_head(data, scaler, self._generator().last)
 
     def _generator(self) -> ConditionalGenerator:
         generator = self.networks["generator"]
@@ -174,21 +170,26 @@ class ScGan(AdversarialTraining, ConditionalModel):
             raise TypeError(msg)
         return generator
 
+    def _head(self) -> ConditionalGenerator | ExpressionHead:
+        generator = self._generator()
+        return generator if generator.head is None else generator.head
+
     def skeleton(self) -> nn.ModuleDict:
         """Return generator and critic."""
         c, n_genes, n_types = self.config, self.sizes["n_genes"], self.sizes["n_types"]
-        generator = ConditionalGenerator(c.n_latent, c.generator_hidden, n_genes=n_genes, n_types=n_types)
+        game, head = self.game(), self._chosen_head()
+        generator = ConditionalGenerator(c.n_latent, c.generator_hidden, n_genes=n_genes, n_types=n_types, head=head)
         *widths, n_features = c.critic_hidden
         features = nn.Sequential(mlp(n_genes, widths, n_features, activation=nn.LeakyReLU), nn.LeakyReLU())
         critic = ProjectionCritic(features, n_features, n_categories=(n_types,))
-        critic.score = nn.Linear(n_features, 1, bias=False)  # a constant drops out of a difference of means
-        for penalty in self.penalties():
-            penalty.prepare(critic)
+        if game.objective.shift_invariant:
+            critic.score = nn.Linear(n_features, 1, bias=False)
+        game.prepare(critic)
         return nn.ModuleDict({"generator": generator, "critic": critic})
 
     def fake(self, generator: nn.Module, batch: Batch) -> Tensor:
         """Return a generated cell of the type of each real one."""
-        cells: Tensor = generator(batch[TYPE])
+        cells: Tensor = generator(batch[TYPE], library=batch.get(LIBRARY))
         return cells
 
     def scores(self, critic: nn.Module, cells: Tensor, batch: Batch) -> Tensor:
@@ -197,20 +198,47 @@ class ScGan(AdversarialTraining, ConditionalModel):
         outputs: Tensor = critic(cells, types.repeat(len(cells) // len(types)))
         return outputs
 
-    def _validator(self, validation: ValidationData) -> Callable[[], float]:
+    def _validation_points(self, validation: ValidationData) -> ValidationPoints:
         known = np.flatnonzero(validation.labels >= 0)
-        labels, real = validation.labels[known], validation.log_expr[known]
+        labels, space = validation.labels[known], self.parts["space"]
+        library = None if validation.totals is None else validation.totals[known]
 
-        def score() -> float:
-            generator = torch.Generator().manual_seed(self.config.random_state)
-            return float(self.parts["space"].distance(self.generate(labels, generator), real, labels, generator))
+        def draw(generator: torch.Generator) -> Tensor:
+            made: Tensor = space.place(self.generate(labels, generator, library=library), labels)
+            return made
 
-        return score
+        # The columns after the components say which type was asked for, not what came out.
+        n_components = len(space.components.axes)
+        return ValidationPoints(space.place(validation.log_expr[known], labels), labels, draw, n_components)
+
+    def _smooth_generator(self) -> tuple[nn.Module, Tensor, dict[str, Tensor]]:
+        network = self._generator()
+        noise = torch.randn(8, network.n_latent, generator=torch.Generator().manual_seed(0))
+        device = network.maximum.device
+        return network, noise.to(device), {"types": torch.zeros(1, dtype=torch.int64, device=device)}
+
+    def draw_cells(
+        self, labels: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
+    ) -> sparse.csr_matrix:
+        """Generate cells and complete them; a head that makes counts is told their library sizes."""
+        head = self._head()
+        if not (isinstance(head, ExpressionHead) and head.needs_library):
+            return super().draw_cells(labels, generator, rng)
+        totals = self.parts["library_sizes"].draw(labels, rng)
+        return self._complete(self.generate(labels, generator, library=totals), labels, rng, totals=totals)
 
     @torch.no_grad()
-    def generate(self, labels: NDArray[np.int64], generator: torch.Generator) -> NDArray[np.float32]:
-        """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``; no value above the largest in training."""
-        network = self._generator()
-        scaled = network(torch.from_numpy(labels).to(network.maximum.device), generator=generator)
-        log_expr: NDArray[np.float32] = (scaled.clamp(max=1) * network.maximum).cpu().numpy()
+    def generate(
+        self, labels: NDArray[np.int64], generator: torch.Generator, *, library: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``.
+
+        No value lies above the largest in training, unless a head draws counts.
+        """
+        network, head = self._generator(), self._head()
+        sizes = None if library is None else torch.from_numpy(library.astype(np.float32))
+        scaled = network(torch.from_numpy(labels).to(network.maximum.device), generator=generator, library=sizes)
+        if network.head is None:
+            scaled = scaled.clamp(max=1)
+        log_expr: NDArray[np.float32] = head.log_expr(scaled).cpu().numpy()
         return log_expr

@@ -1,6 +1,7 @@
 """Shares of the cell types among real and synthetic cells."""
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import anndata as ad
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import FAINT, SOURCE_COLOURS
 from scgarage.plotting.style import FIGURE_WIDTH, own_axes, plain, styled
 from scgarage.schema import UNSURE
@@ -49,7 +51,14 @@ def type_counts(parts: Mapping[str, ad.AnnData], labels_key: str) -> pd.DataFram
 
 
 @styled
-def composition(counts: pd.DataFrame, *, rare: Collection[str] = (), ax: Axes | None = None) -> Axes:
+def composition(
+    counts: pd.DataFrame,
+    *,
+    rare: Collection[str] = (),
+    ax: Axes | None = None,
+    show: bool = False,
+    save: str | Path | None = None,
+) -> Axes:
     """Draw the share of each type in each part on a logarithmic axis, with the numbers of cells beside it.
 
     Types with no cell at all stand as open markers in the grey band on the left: a logarithm has no zero.
@@ -62,6 +71,8 @@ def composition(counts: pd.DataFrame, *, rare: Collection[str] = (), ax: Axes | 
         Types whose name is followed by "(rare)".
     ax
         Axes to draw on; by default those of a new figure.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -92,7 +103,7 @@ def composition(counts: pd.DataFrame, *, rare: Collection[str] = (), ax: Axes | 
         _write_counts(ax, counts[part], column=column)
     _finish(ax, counts, rare)
     _percent_axis(ax, smallest, zero)
-    return ax
+    return finish(ax, show=show, save=save)
 
 
 def _colour(part: str) -> str:

@@ -1,6 +1,7 @@
 """Which types a classifier of real cells gives to cells of each type."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.style import FIGURE_WIDTH, new_figure, plain, styled
 
 __all__ = ["confusion"]
 
 
 @styled
-def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
+def confusion(counts: Mapping[str, pd.DataFrame], *, show: bool = False, save: str | Path | None = None) -> Figure:
     """Draw confusion matrices, each row as shares of the cells with that label; numbers are percent.
 
     Parameters
@@ -22,6 +24,8 @@ def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
     counts
         Numbers of cells by source, labels as rows, predicted types as columns, the same for all sources. A label
         without cells has an empty row.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -50,7 +54,7 @@ def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
         _draw(ax, table)
         ax.set_title(source)
     axes[0].set_ylabel("label")
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _draw(ax: Axes, table: pd.DataFrame) -> None:

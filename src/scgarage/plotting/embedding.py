@@ -1,6 +1,7 @@
 """Real and synthetic cells in one UMAP."""
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import FAINT, INK, SOURCE_COLOURS, type_colours
 from scgarage.plotting.style import FIGURE_WIDTH, new_figure, plain, styled
 from scgarage.schema import REAL, SYNTHETIC, UNSURE
@@ -27,7 +29,14 @@ SHIFTS = np.vstack([[0, 0], *(r * np.column_stack([np.cos(ANGLES), np.sin(ANGLES
 
 
 @styled
-def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_state: int = 0) -> Figure:
+def embedding(
+    coordinates: pd.DataFrame,
+    *,
+    rare: Collection[str] = (),
+    random_state: int = 0,
+    show: bool = False,
+    save: str | Path | None = None,
+) -> Figure:
     """Draw a joint embedding: once by source, and once by cell type for the real and for the synthetic cells.
 
     All panels share their axes. In the first the cells are drawn in random order, so neither source hides the
@@ -43,6 +52,8 @@ def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_s
         Types to mark as rare in the legend.
     random_state
         Seed of the drawing order.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -77,7 +88,7 @@ def embedding(coordinates: pd.DataFrame, *, rare: Collection[str] = (), random_s
         ax.set(xticks=[], yticks=[], xlabel="UMAP 1")
     axes[0].set_ylabel("UMAP 2")
     _draw_legend(figure, types, rare, columns)
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _types_by_abundance(coordinates: pd.DataFrame) -> list[str]:

@@ -1,6 +1,7 @@
 """Log fold changes of the types in synthetic cells against those in real ones."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import INK, SOURCE_COLOURS
 from scgarage.plotting.style import new_figure, plain, styled
 from scgarage.plotting.type_means import Matrix, indicator
@@ -61,6 +63,8 @@ def fold_changes(
     types: Sequence[str],
     *,
     train: NDArray[np.floating] | None = None,
+    show: bool = False,
+    save: str | Path | None = None,
 ) -> Figure:
     """Draw the log fold change of each gene, synthetic against real held-out cells, a panel for each type.
 
@@ -75,6 +79,8 @@ def fold_changes(
         Names of the types, ``(n_types,)``.
     train
         Those of real training cells, or ``None``.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -105,7 +111,7 @@ def fold_changes(
         for name in shown
     ]
     figure.legend(handles=handles, loc="outside upper right", ncol=2, handletextpad=0.1)
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _draw(ax: Axes, real: NDArray[np.floating], sides: dict[str, NDArray[np.floating]], limit: float) -> None:

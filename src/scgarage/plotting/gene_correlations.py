@@ -1,6 +1,7 @@
 """How genes go together in real and in synthetic cells."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,6 +11,7 @@ from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.style import new_figure, styled
 
 __all__ = ["gene_correlations", "rank_correlations"]
@@ -37,7 +39,13 @@ def rank_correlations(log_expr: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 @styled
-def gene_correlations(correlations: Mapping[str, NDArray[np.floating]], *, limit: float = 0.6) -> Figure:
+def gene_correlations(
+    correlations: Mapping[str, NDArray[np.floating]],
+    *,
+    limit: float = 0.6,
+    show: bool = False,
+    save: str | Path | None = None,
+) -> Figure:
     """Draw the correlations of each source as a heat map, genes in the order that clusters the first source.
 
     Parameters
@@ -47,6 +55,8 @@ def gene_correlations(correlations: Mapping[str, NDArray[np.floating]], *, limit
         panel says the mean absolute difference to it.
     limit
         Correlation of the darkest colour.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -73,7 +83,7 @@ def gene_correlations(correlations: Mapping[str, NDArray[np.floating]], *, limit
     axes[0].set_xlabel(f"{len(first)} genes")
     bar = figure.colorbar(image, ax=list(axes), fraction=0.02, pad=0.015, extend="both")
     bar.set_label("Spearman's ρ")
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _order(correlations: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -1,6 +1,7 @@
 """Mean, variance and zero fraction of each gene in real and synthetic cells."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import INK, SOURCE_COLOURS
 from scgarage.plotting.style import new_figure, styled
 
@@ -49,7 +51,9 @@ def moments(log_expr: Matrix) -> pd.DataFrame:
 
 
 @styled
-def gene_moments(real: Matrix, synthetic: Matrix, *, train: Matrix | None = None) -> Figure:
+def gene_moments(
+    real: Matrix, synthetic: Matrix, *, train: Matrix | None = None, show: bool = False, save: str | Path | None = None
+) -> Figure:
     """Draw the moments of each gene in synthetic cells against those in real held-out cells.
 
     Each panel shows the identity line and, in its corner, Spearman's rank correlation and the mean absolute
@@ -63,6 +67,8 @@ def gene_moments(real: Matrix, synthetic: Matrix, *, train: Matrix | None = None
         the same order.
     train
         log1p CP10k of real training cells, or ``None``.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -87,7 +93,7 @@ def gene_moments(real: Matrix, synthetic: Matrix, *, train: Matrix | None = None
         for name in described
     ]
     figure.legend(handles=handles, loc="outside lower center", ncol=2, handletextpad=0.1)
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _draw_genes(ax: Axes, truth: "pd.Series[float]", described: Mapping[str, "pd.Series[float]"]) -> None:

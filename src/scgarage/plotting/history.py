@@ -1,6 +1,7 @@
 """Losses and validation score by training step."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import INK, TYPE_COLOURS
 from scgarage.plotting.style import FIGURE_WIDTH, new_figure, styled
 
@@ -22,7 +24,13 @@ SMOOTH_FROM = 200
 
 
 @styled
-def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int | None = None) -> Figure:
+def history(
+    columns: Mapping[str, ArrayLike] | pd.DataFrame,
+    *,
+    best_step: int | None = None,
+    show: bool = False,
+    save: str | Path | None = None,
+) -> Figure:
     """Draw the loss curves and the validation score.
 
     Losses that were recorded together share a panel, so the trainings of a model (a graph attention network
@@ -37,6 +45,8 @@ def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int |
         training.
     best_step
         Step whose weights were kept; by default the one with the lowest validation score.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -70,7 +80,7 @@ def history(columns: Mapping[str, ArrayLike] | pd.DataFrame, *, best_step: int |
         ax.grid(axis="y")
         ax.locator_params(axis="x", nbins=5)
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _groups(table: pd.DataFrame, losses: Sequence[str]) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """Total counts and genes detected per cell."""
 
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import SOURCE_COLOURS
 from scgarage.plotting.style import new_figure, styled
 from scgarage.preprocess import library_size as totals_per_cell
@@ -25,7 +27,9 @@ def genes_detected(counts: Matrix) -> NDArray[np.float64]:
 
 
 @styled
-def library_size(real: Matrix, synthetic: Matrix, *, n_bins: int = 40) -> Figure:
+def library_size(
+    real: Matrix, synthetic: Matrix, *, n_bins: int = 40, show: bool = False, save: str | Path | None = None
+) -> Figure:
     """Draw the distributions of total counts and of genes detected per cell, with their medians.
 
     Parameters
@@ -34,6 +38,8 @@ def library_size(real: Matrix, synthetic: Matrix, *, n_bins: int = 40) -> Figure
         Counts, shapes ``(n_cells, n_genes)``.
     n_bins
         Number of bins, the same for both, equally wide on the logarithmic axis.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -46,7 +52,7 @@ def library_size(real: Matrix, synthetic: Matrix, *, n_bins: int = 40) -> Figure
     left.set(title="Counts per cell", xlabel="counts (logarithmic)", ylabel="share of cells")
     _draw(right, genes_detected(real), genes_detected(synthetic), n_bins)
     right.set(title="Genes detected per cell", xlabel="genes (logarithmic)")
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _draw(ax: Axes, real: NDArray[np.float64], synthetic: NDArray[np.float64], n_bins: int) -> None:

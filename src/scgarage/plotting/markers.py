@@ -1,6 +1,7 @@
 """Marker genes of the types in real and in synthetic cells."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.style import FIGURE_WIDTH, new_figure, plain, styled
 
 __all__ = ["markers"]
@@ -23,7 +25,12 @@ SHARES = (0.1, 0.5, 1.0)
 
 @styled
 def markers(
-    means: Mapping[str, pd.DataFrame], shares: Mapping[str, pd.DataFrame], *, groups: Sequence[int] = ()
+    means: Mapping[str, pd.DataFrame],
+    shares: Mapping[str, pd.DataFrame],
+    *,
+    groups: Sequence[int] = (),
+    show: bool = False,
+    save: str | Path | None = None,
 ) -> Figure:
     """Draw a dot for each gene and type: its size is the share of expressing cells, its colour the mean.
 
@@ -36,6 +43,8 @@ def markers(
         Share of the cells with a value above 0, in [0, 1], in the same form.
     groups
         Number of genes of each type, in the order of the rows; a line parts them.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -73,7 +82,7 @@ def markers(
     figure.legend(
         handles=handles, loc="outside lower center", ncol=3, title="cells that express the gene", title_fontsize=9
     )
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _draw(ax: Axes, means: pd.DataFrame, shares: pd.DataFrame, *, top: float, groups: Sequence[int]) -> PathCollection:

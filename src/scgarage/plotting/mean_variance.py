@@ -1,6 +1,7 @@
 """Variance and zeros of genes against their mean, in real and in synthetic cells."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from scgarage.errors import InputError
 from scgarage.plotting.gene_moments import Matrix, moments
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import SOURCE_COLOURS
 from scgarage.plotting.style import new_figure, styled
 
@@ -17,7 +19,9 @@ __all__ = ["mean_variance"]
 
 
 @styled
-def mean_variance(real: Matrix, synthetic: Matrix, *, counts: bool = False) -> Figure:
+def mean_variance(
+    real: Matrix, synthetic: Matrix, *, counts: bool = False, show: bool = False, save: str | Path | None = None
+) -> Figure:
     """Draw the variance of each gene, and its fraction of zeros, against its mean, real and synthetic together.
 
     Parameters
@@ -26,6 +30,8 @@ def mean_variance(real: Matrix, synthetic: Matrix, *, counts: bool = False) -> F
         Counts or log1p CP10k of held-out real and of synthetic cells, shapes ``(n_cells, n_genes)``.
     counts
         Whether they are counts: for the names of the axes.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -59,7 +65,7 @@ def mean_variance(real: Matrix, synthetic: Matrix, *, counts: bool = False) -> F
     ]
     lines = [Line2D([], [], color="#888888", linewidth=0.9, label="Poisson: variance = mean")] if counts else []
     figure.legend(handles=handles + lines, loc="outside lower center", ncol=3, handletextpad=0.4)
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _draw_poisson(left: Axes, right: Axes, described: Mapping[str, pd.DataFrame]) -> None:

@@ -1,6 +1,7 @@
 """Quantiles of synthetic against those of real cells."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +10,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import INK, SOURCE_COLOURS
 from scgarage.plotting.style import new_figure, plain, styled
 
@@ -21,7 +23,7 @@ Side = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating] | 
 
 
 @styled
-def quantiles(values: Mapping[str, Side]) -> Figure:
+def quantiles(values: Mapping[str, Side], *, show: bool = False, save: str | Path | None = None) -> Figure:
     """Draw QQ plots: 100 quantiles of synthetic against real held-out values, a panel for each quantity.
 
     Points on the line: the distributions are equal. In grey the same for real training cells.
@@ -30,6 +32,8 @@ def quantiles(values: Mapping[str, Side]) -> Figure:
     ----------
     values
         Real held-out, synthetic and (or ``None``) real training values of each quantity, by its name.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -60,7 +64,7 @@ def quantiles(values: Mapping[str, Side]) -> Figure:
         for name, label in labels.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncol=2, handletextpad=0.1)
-    return figure
+    return finish(figure, show=show, save=save)
 
 
 def _draw(ax: Axes, real: NDArray[np.floating], sides: Mapping[str, NDArray[np.floating] | None]) -> None:

@@ -1,6 +1,7 @@
 """Scores of all metrics on one scale."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 
 from scgarage.errors import InputError
 from scgarage.metrics.metric import TARGETS
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import INK, SOURCE_COLOURS, TYPE_COLOURS
 from scgarage.plotting.style import own_axes, plain, styled
 
@@ -48,6 +50,8 @@ def scores(
     groups: Sequence[str] = ("all", "rare"),
     limits: tuple[float, float] | None = None,
     ax: Axes | None = None,
+    show: bool = False,
+    save: str | Path | None = None,
 ) -> Axes:
     """Draw the score of each metric with its sd: 0 is as good as real cells, 1 no better than noise.
 
@@ -65,6 +69,8 @@ def scores(
         Smallest and largest score on the axis; by default as much as the scores need, but at most -1 to 3.
     ax
         Axes to draw on; by default those of a new figure.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Raises
     ------
@@ -92,7 +98,7 @@ def scores(
         rows = drawn[drawn["group"] == group]
         _draw_group(ax, rows, limits, label=group, colour=colours[group], marker=marker)
     _finish(ax, titles, limits, legend=len(present) > 1)
-    return ax
+    return finish(ax, show=show, save=save)
 
 
 def _limits(score: "pd.Series[float]") -> tuple[float, float]:

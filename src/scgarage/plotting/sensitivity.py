@@ -1,10 +1,13 @@
 """Which metric sees which defect."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from scgarage.errors import InputError
+from scgarage.plotting.output import finish
 from scgarage.plotting.palette import INK
 from scgarage.plotting.style import own_axes, plain, styled
 
@@ -12,7 +15,15 @@ __all__ = ["sensitivity"]
 
 
 @styled
-def sensitivity(matrix: pd.DataFrame, *, threshold: float = 3.0, limit: float = 10.0, ax: Axes | None = None) -> Axes:
+def sensitivity(
+    matrix: pd.DataFrame,
+    *,
+    threshold: float = 3.0,
+    limit: float = 10.0,
+    ax: Axes | None = None,
+    show: bool = False,
+    save: str | Path | None = None,
+) -> Axes:
     """Draw how clearly each metric sees each defect; a dot marks what is above the threshold.
 
     Parameters
@@ -26,6 +37,8 @@ def sensitivity(matrix: pd.DataFrame, *, threshold: float = 3.0, limit: float = 
         z of the darkest colour; below 0 fields are white.
     ax
         Axes to draw on; by default those of a new figure.
+    show, save
+        Show the figure now; file to write (svg and pdf are vector formats).
 
     Returns
     -------
@@ -57,4 +70,4 @@ def sensitivity(matrix: pd.DataFrame, *, threshold: float = 3.0, limit: float = 
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.02, shrink=0.5, boundaries=np.linspace(0, limit, 64))
     bar.set_label(f"z, worse than real cells (at most {limit:g} shown); dot: above {threshold:g}")
     bar.set_ticks([0, threshold, limit])
-    return ax
+    return finish(ax, show=show, save=save)

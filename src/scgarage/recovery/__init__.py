@@ -6,6 +6,7 @@ from scgarage.recovery.clustering import cluster_agreement, matched_clusters
 from scgarage.recovery.false_signals import decoy_correlation, decoys, halve, share_different
 from scgarage.recovery.holdout import Masked, mask_entries, thin_counts
 from scgarage.recovery.markers import MarkerChange, log_fold_changes, marker_change
+from scgarage.recovery.other_cells import TypeAgreement, type_agreement
 from scgarage.recovery.recommendation import Recommendation, recommend
 from scgarage.recovery.result import Recovery
 
@@ -15,6 +16,7 @@ __all__ = [
     "Masked",
     "Recommendation",
     "Recovery",
+    "TypeAgreement",
     "agreement",
     "check_imputation",
     "cluster_agreement",
@@ -29,4 +31,5 @@ __all__ = [
     "recommend",
     "share_different",
     "thin_counts",
+    "type_agreement",
 ]

@@ -1,6 +1,7 @@
 """Check on the user's own data whether imputation helps."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -53,7 +54,8 @@ def check_imputation(
       shuffled within types) with other genes, differences between random halves of the largest types;
     - ``apart``: random halves of the cells imputed each on its own, differences between them;
     - ``told``: random halves given as types to methods that use types, differences between them;
-    - ``deeper``: against a deeper measurement of the same cells, if there is one.
+    - ``deeper``: against a deeper measurement, if there is one: of the same cells entry by entry, of other cells of the
+      same types by type.
 
     Parameters
     ----------
@@ -68,7 +70,8 @@ def check_imputation(
     layer
         Layer with the counts; ``X`` by default.
     deeper
-        Counts of the same cells (by name) and genes, measured deeper.
+        Counts of the same genes measured deeper, in the same cells (by name); or in other cells, with their types in
+        the column ``labels_key``.
     scenarios
         Names of scenarios; all by default.
     n_top_genes
@@ -105,8 +108,8 @@ def check_imputation(
         types=types,
         batches=label_column(adata, batch_key),
         labelled=labels_key is not None,
-        deeper=None if deeper is None else _deeper_counts(deeper, adata, layer),
         random_state=random_state,
+        **({} if deeper is None else _deeper(deeper, adata, layer, labels_key)),
     )
     rows: dict[str, dict[str, float]] = {name: {} for name in imputers}
     work = [(name, scenario) for name in imputers for scenario in chosen]
@@ -156,10 +159,16 @@ def _genes_and_types(
     return genes, types
 
 
-def _deeper_counts(deeper: ad.AnnData, adata: ad.AnnData, layer: str | None) -> sparse.csr_matrix:
+def _deeper(deeper: ad.AnnData, adata: ad.AnnData, layer: str | None, labels_key: str | None) -> dict[str, Any]:
+    """Return the counts of the deeper measurement, and types when its cells are others."""
     deeper = match_genes(deeper, adata.var_names, what="the deeper measurement")
     missing = adata.obs_names.difference(deeper.obs_names)
+    if len(missing) == adata.n_obs and labels_key is not None:
+        return {"deeper": _counts(deeper, layer), "deeper_types": label_column(deeper, labels_key)}
     if len(missing):
-        msg = f"the deeper measurement lacks {len(missing):,} of {adata.n_obs:,} cells (first: '{missing[0]}')"
+        msg = (
+            f"the deeper measurement lacks {len(missing):,} of {adata.n_obs:,} cells (first: '{missing[0]}'); "
+            "it needs all cells, or none of them and labels_key="
+        )
         raise InputError(msg)
-    return _counts(deeper[adata.obs_names].copy(), layer)
+    return {"deeper": _counts(deeper[adata.obs_names].copy(), layer)}

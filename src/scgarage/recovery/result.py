@@ -21,8 +21,10 @@ class Recovery:
     table
         One row for each method (index ``method``); columns ``masked_correlation``, ``masked_mae``,
         ``thinned_correlation``, ``thinned_mae``, ``marker_correlation``, ``marker_slope``, ``ari``, ``false_de``,
-        ``false_de_apart``, ``false_de_told``, ``spurious_correlation``, ``deeper_correlation``, ``deeper_mae`` and
-        ``seconds``, as far as they were measured. Errors are in log1p CP10k.
+        ``false_de_apart``, ``false_de_told``, ``spurious_correlation``, ``filled`` (share of
+        zeros that were given a value), ``deeper_correlation``, ``deeper_mae``, ``deeper_type_correlation``,
+        ``deeper_type_distance`` and ``seconds``, as far as they were measured.
+        Errors and distances are in log1p CP10k.
     settings
         How it was made, plain values.
     """

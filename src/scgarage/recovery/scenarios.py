@@ -17,6 +17,7 @@ from scgarage.recovery.clustering import cluster_agreement
 from scgarage.recovery.false_signals import decoy_correlation, decoys, halve, share_different
 from scgarage.recovery.holdout import mask_entries, thin_counts
 from scgarage.recovery.markers import marker_change
+from scgarage.recovery.other_cells import type_agreement
 
 __all__ = ["SCENARIOS", "Subject"]
 
@@ -45,10 +46,12 @@ class Subject:
         Batches, shape ``(n_cells,)``, or ``None``.
     labelled
         Whether ``types`` were given.
-    deeper
-        Counts of the same cells and genes measured deeper, or ``None``.
     random_state
         Seed of everything that is held out.
+    deeper
+        Counts of the same cells and genes measured deeper, or ``None``.
+    deeper_types
+        Cell types of ``deeper``, shape ``(n_deeper_cells,)``, when its cells are others; else ``None``.
     """
 
     counts: sparse.csr_matrix
@@ -56,8 +59,9 @@ class Subject:
     types: NDArray[np.str_]
     batches: NDArray[np.str_] | None
     labelled: bool
-    deeper: sparse.csr_matrix | None
     random_state: int
+    deeper: sparse.csr_matrix | None = None
+    deeper_types: NDArray[np.str_] | None = None
 
     def log_expr(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         """Return log1p CP10k of the genes looked at; cells without counts stay zero."""
@@ -146,6 +150,7 @@ def whole(subject: Subject, imputer: Imputer) -> Numbers:
     numbers = {
         "spurious_correlation": decoy_correlation(imputed[np.flatnonzero(inside)], is_decoy, subject.types[inside]),
         "false_de": _false_differences(subject, real, halve(subject.types, rng)),
+        "filled": _share_filled(real, subject.counts[:, subject.genes]),
         "seconds": seconds,
     }
     if subject.labelled:
@@ -177,12 +182,23 @@ def told(subject: Subject, imputer: Imputer) -> Numbers:
 
 
 def depth(subject: Subject, imputer: Imputer) -> Numbers:
-    """All cells, imputed, against a deeper measurement of them."""
+    """All cells, imputed, against a deeper measurement of them, or of other cells of the same types."""
     if subject.deeper is None:
         return {}
     imputed = subject.impute(imputer, subject.counts, types=subject.given_types)
-    score = agreement(imputed.toarray(), subject.log_expr(subject.deeper).toarray())
+    truth = subject.log_expr(subject.deeper)
+    if subject.deeper_types is not None:
+        by_type = type_agreement(imputed, subject.types, truth, subject.deeper_types)
+        return {"deeper_type_correlation": by_type.correlation, "deeper_type_distance": by_type.distance}
+    score = agreement(imputed.toarray(), truth.toarray())
     return {"deeper_correlation": score.correlation, "deeper_mae": score.mae}
+
+
+def _share_filled(imputed: sparse.csr_matrix, counts: sparse.csr_matrix) -> float:
+    """Return the share of the zeros that were given a value."""
+    n_zeros = imputed.shape[0] * imputed.shape[1] - counts.count_nonzero()
+    there = imputed.count_nonzero() - imputed.multiply(counts).count_nonzero()
+    return float(there / max(n_zeros, 1))
 
 
 def _false_differences(subject: Subject, imputed: sparse.csr_matrix, first: NDArray[np.bool_]) -> float:

@@ -38,6 +38,7 @@ from scgarage.report.model_words import model_words
 from scgarage.report.picture import Section
 from scgarage.report.scatter_map import map_data
 from scgarage.report.subject import Subject
+from scgarage.report.topology_figure import topology_pictures
 from scgarage.report.type_figures import confusion_picture, type_pictures
 from scgarage.report.type_judgement import judge_types
 from scgarage.report.type_table import type_table
@@ -168,7 +169,7 @@ def _pictures(subject: Subject) -> dict[str, Any]:
         "composition": composition_picture(subject),
         "types": type_table(subject.counts, judged, subject.rare),
         "biology": [*type_pictures(subject), confusion_picture(subject, judged, unjudged)],
-        "genes": gene_pictures(subject),
+        "genes": [*gene_pictures(subject), *topology_pictures(subject)],
         "history": history_picture(subject),
     }
 

@@ -9,7 +9,7 @@ from scgarage.report.numbers import duration
 
 __all__ = ["WORDED", "model_words"]
 
-WORDED = ("jitter", "refined", "start_score", "refined_score", "refused_copies", "seed_cells")
+WORDED = ("jitter", "refined", "start_score", "refined_score", "refused_copies", "seed_cells", "diagnosis")
 """Parts of a model's record that the words hold, so the list of settings need not."""
 
 
@@ -26,7 +26,8 @@ def model_words(about: Mapping[str, Any]) -> list[str]:
     >>> model_words({"refused_copies": 2})
     ['2 cells equalled a training cell when drawn and were drawn anew.']
     """
-    return [sentence for sentence in (_fit(about), _seeds(about), _adversary(about), _copies(about)) if sentence]
+    sentences = [_fit(about), _seeds(about), _adversary(about), _copies(about), *_diagnosis(about)]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _fit(about: Mapping[str, Any]) -> str:
@@ -75,3 +76,21 @@ def _copies(about: Mapping[str, Any]) -> str:
         else "cells equalled a training cell when drawn and were"
     )
     return f"{refused:,} {one} drawn anew."
+
+
+def _diagnosis(about: Mapping[str, Any]) -> list[str]:
+    """Return what the monitor of mode collapse found at the kept step, and its advice."""
+    found = about.get("diagnosis")
+    if not isinstance(found, Mapping):
+        return []
+    numbers = [
+        text.format(factor * float(found[name]))
+        for name, factor, text in (
+            ("type_coverage", 100, "{:.0f} % of the types reached"),
+            ("neighbour_diversity", 1, "cells {:.2f} times as far apart as real ones"),
+            ("jacobian_rank", 1, "moving in {:.1f} directions of the noise"),
+        )
+        if name in found
+    ]
+    measured = f"Generator at the kept step, against validation cells: {', '.join(numbers)}." if numbers else ""
+    return [measured, *(str(sentence) for sentence in np.ravel(np.asarray(found.get("advice", ()), dtype=object)))]

@@ -53,7 +53,7 @@ def test_constant_stays_bounded_while_weights_move():
         (Wasserstein().critic_loss(on_real, on_fake) + R1(0.01).loss(net, real, fake)).backward()
         optimizer.step()
     slope = steepest(net.eval().double())
-    assert 0.3 < slope <= 1.05
+    assert 0.1 < slope <= 1.05  # the penalty pulls the slopes down; the norm only bounds them
 
 
 def test_preparing_twice_changes_nothing_more():

@@ -20,6 +20,8 @@ def test_candidates_for_the_jitter_go_from_small_to_one():
         ({"n_factors": 0}, "n_factors must be at least 1"),
         ({"n_kept": 0}, "n_kept must be at least 1"),
         ({"max_cells": 0}, "max_cells must be at least 1"),
+        ({"objective": "hinges"}, "objective knows no 'hinges'"),
+        ({"penalties": ("spectral-norm",)}, "no spectral normalisation"),
     ],
 )
 def test_odd_settings_are_refused(settings, match):

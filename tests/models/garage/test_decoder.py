@@ -4,10 +4,12 @@ from scipy import sparse, stats
 
 from scgarage.models.garage import decoder as decoder_module
 from scgarage.models.garage.decoder import Cells, Decoder, GibbsSettings, censor
+from scgarage.models.garage.depth import Depth
 from scgarage.models.garage.hurdle import Hurdle
 from scgarage.models.garage.poisson_mixture import PoissonMixture
 
 GIBBS = GibbsSettings(n_factors=2, n_sweeps=15, n_kept=3, ridge=5.0, min_cells=10)
+DEPTH = Depth(np.array([7.0]), np.array([0.25]), np.ones(1), np.zeros(1))
 PLAIN = {"mean_prior": 0.1, "weight_prior": 5.0}
 
 
@@ -19,7 +21,13 @@ def simulated(n_cells=800, seed=0):
     rates = np.exp(np.concatenate([np.repeat(0.8 * programme, 10, axis=1), np.zeros((n_cells, 11))], axis=1))
     mean = np.concatenate([rng.uniform(2, 6, 20), [0.0]])
     counts = rng.poisson(rates * mean * totals[:, None] / totals.mean())
-    return Cells(sparse.csr_matrix(counts.astype(np.float32)), totals, np.zeros(n_cells, dtype=np.int64))
+    return as_cells(counts, totals)
+
+
+def as_cells(values, totals):
+    strata = np.zeros(len(totals), dtype=np.int64)
+    depth = DEPTH.standardise(np.asarray(totals, dtype=float), strata)
+    return Cells(sparse.csr_matrix(np.asarray(values, dtype=np.float32)), totals, strata, depth)
 
 
 SELECTED = np.setdiff1d(np.arange(20), [8, 9])
@@ -27,7 +35,7 @@ SELECTED = np.setdiff1d(np.arange(20), [8, 9])
 
 def marginal_of(cells, kind=PoissonMixture):
     share = np.asarray(cells.values.sum(axis=0)) / cells.totals.sum()
-    return kind.fit(cells.values.tocsc(), cells.totals, cells.strata, prior_share=share, **PLAIN)
+    return kind.fit(cells.values.tocsc(), cells.totals, cells.strata, depth=DEPTH, prior_share=share, **PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +50,7 @@ def decoded(fitted, seed=0):
     cells, marginal, model, draws = fitted
     rng = np.random.default_rng(seed)
     factors = rng.standard_normal((len(cells.totals), draws.shape[2]), dtype=np.float32)
-    return model.decode(factors, cells.totals, cells.strata, marginal, rng)
+    return model.decode(factors, cells.depth, cells.totals, cells.strata, marginal, rng)
 
 
 def test_correlations_come_back_also_outside_the_selection(fitted):
@@ -84,7 +92,7 @@ def test_genes_in_few_cells_are_independent():
     values = cells.values.tolil()
     values[:, 8] = 0
     values[:4, 8] = 1
-    cells = Cells(values.tocsr(), cells.totals, cells.strata)
+    cells = Cells(values.tocsr(), cells.totals, cells.strata, cells.depth)
     model, _ = Decoder.fit(cells, marginal_of(cells), SELECTED, GIBBS, np.random.default_rng(0))
     assert (model.loadings[[8, 20]] == 0).all()
     assert (model.noise[[8, 20]] == 1).all()
@@ -112,7 +120,7 @@ def test_censoring_places_true_scores_inside_their_intervals(fitted):
 def test_log_values_go_through_the_same_decoder():
     cells = simulated()
     logged = cells.values.multiply(1e4 / cells.totals[:, None]).log1p().tocsr().astype(np.float32)
-    cells = Cells(logged, np.ones(800), cells.strata)
+    cells = Cells(logged, np.ones(800), cells.strata, np.zeros_like(cells.depth))
     marginal = marginal_of(cells, Hurdle)
     model, draws = Decoder.fit(cells, marginal, SELECTED, GIBBS, np.random.default_rng(0))
     made = decoded((cells, marginal, model, draws)).toarray()

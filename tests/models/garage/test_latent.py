@@ -127,3 +127,15 @@ def test_scale_is_the_spread_of_each_dimension():
     flat = draws.copy()
     flat[..., 2] = 1.0
     assert fitted(flat, codes).scale()[2] > 0
+
+
+def test_long_axes_across_the_dimensions_keep_their_length():
+    """Noise of neighbourhoods shortens them, and ranks of single dimensions do not see that."""
+    rng = np.random.default_rng(0)
+    mix = np.array([[3.0, 3, 3, 3], [0.3, -0.3, 0, 0], [0, 0.3, -0.3, 0], [0, 0, 0.3, -0.3]])
+    codes = np.zeros(600, dtype=np.int64)
+    points = np.tanh(rng.normal(size=(600, 4))) @ mix  # curved: neighbourhoods differ from the whole
+    latent = fitted(points[None].astype(np.float32), codes)
+    made = drawn(latent, np.zeros(6000, dtype=np.int64), 1.0)
+    for axis in mix / np.linalg.norm(mix, axis=1, keepdims=True):
+        assert (made @ axis).std() == pytest.approx((points @ axis).std(), rel=0.1)

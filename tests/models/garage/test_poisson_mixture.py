@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
+from scgarage.models.garage.depth import Depth
 from scgarage.models.garage.mixture_grid import GRID, LIMIT, SHAPE
 from scgarage.models.garage.poisson_mixture import PoissonMixture
+from scgarage.models.garage.strata import Strata
 
 N_CELLS = 3000
 
@@ -19,10 +21,12 @@ def gamma_counts(mean, size=2.0, n_cells=N_CELLS, seed=0):
 def fitted(counts, totals, strata=None, *, n_strata=1, mean_prior=0.0, weight_prior=5.0):
     counts = np.asarray(counts, dtype=np.float32).reshape(len(totals), -1)
     strata = np.zeros(len(totals), dtype=np.int64) if strata is None else strata
+    known = Strata.of(strata, np.zeros_like(strata), n_strata, 1)
     return PoissonMixture.fit(
         sparse.csc_matrix(counts),
         totals,
         strata,
+        depth=Depth.fit(totals, strata, known),
         prior_share=np.tile(counts.sum(axis=0) / totals.sum(), (n_strata, 1)),
         mean_prior=mean_prior,
         weight_prior=weight_prior,
@@ -36,7 +40,8 @@ def sampled(model, totals, *, n_times=10, gene=0, seed=1):
 
 
 def exact_cdf(model, count, totals):
-    means = (totals * model.share[0, 0])[:, None] * GRID
+    x = (np.log(totals) - model.centre[0]) / model.spread[0]
+    means = (totals * model.share[0, 0] * np.exp(model.slope[0, 0] * np.clip(x, -3, 3)))[:, None] * GRID
     return stats.nbinom(SHAPE, SHAPE / (SHAPE + means)).cdf(count) @ model.weights[0, 0]
 
 
@@ -75,7 +80,8 @@ def test_means_of_every_stratum_are_those_of_the_training_cells():
     rates = rng.gamma(1.0, 1.0, (3, 6))[strata] * rng.gamma(2, 0.5, (400, 6))
     counts = rng.poisson(rates * totals[:, None] / 1000)
     model = fitted(counts, totals, strata, n_strata=3)
-    expected = (totals[:, None] * (model.share * (model.weights @ GRID))[strata])[:, :]
+    x = model.depth.standardise(totals, strata)
+    expected = totals[:, None] * (model.share * (model.weights @ GRID))[strata] * np.exp(model.slope[strata] * x)
     for stratum in range(3):
         mine = strata == stratum
         np.testing.assert_allclose(expected[mine].mean(axis=0), counts[mine].mean(axis=0), rtol=1e-3, atol=1e-4)

@@ -3,7 +3,9 @@ import pytest
 import torch
 from torch import nn
 
-from scgarage.models.garage.refine import REAL, START, TYPE, Refiner, critic, refining_phases
+from scgarage.errors import InputError
+from scgarage.losses import OBJECTIVES, R1, R2, Relativistic
+from scgarage.models.garage.refine import REAL, START, TYPE, Refiner, critic, refining_game, refining_phases
 
 N_DIMS, N_TYPES = 3, 2
 
@@ -78,3 +80,43 @@ def test_input_is_not_changed(networks):
     for phase in refining_phases(networks, learning_rate=1e-3, gamma=1.0):
         phase.loss(phase.module, cells)["loss"].backward()
     assert all(np.array_equal(before[name], cells[name].detach()) for name in before)
+
+
+def test_the_default_game_is_that_of_r3gan():
+    game = refining_game(None, None, 2.0)
+    assert game.objective == Relativistic()
+    assert game.penalties == (R1(2.0), R2(2.0))
+
+
+@pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"began", "mmd", "fisher"}))
+def test_other_objectives_move_both_networks(name, networks):
+    chosen = ("gradient-penalty:1", "weight-clipping:0.5") if name == "wasserstein" else ("r1:1",)
+    phases = refining_phases(networks, learning_rate=1e-2, gamma=1.0, objective=name, penalties=chosen)
+    before = [parameter.detach().clone() for parameter in networks.parameters()]
+    for phase in phases:
+        losses = phase.loss(phase.module, batch())
+        losses["loss"].backward()
+        phase.optimizer.step()
+        if phase.after_step is not None:
+            phase.after_step(losses)
+    assert all(torch.isfinite(parameter).all() for parameter in networks.parameters())
+    moved = [not torch.equal(a, b) for a, b in zip(before, networks.parameters(), strict=True)]
+    assert sum(moved) > len(moved) / 2
+    if name == "wasserstein":
+        assert max(float(p.detach().abs().max()) for p in networks["critic"].parameters()) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("objective", "penalties", "match"),
+    [
+        ("began", (), "wants another one; use gan"),
+        ("mmd", (), "wants another one; use gan"),
+        ("fisher", (), "wants another one; use gan"),
+        ("wasserstein", None, "no lower bound"),
+        ("hinge", ("spectral-norm",), "no spectral normalisation"),
+        ("nonsense", None, "objective knows no"),
+    ],
+)
+def test_games_that_the_critic_cannot_play(objective, penalties, match):
+    with pytest.raises(InputError, match=match):
+        refining_game(objective, penalties, 1.0)

@@ -38,6 +38,33 @@ def test_batches_that_act_alike_on_all_types_tell_what_a_stratum_never_seen_look
     assert np.abs(np.log(share[3] / truth[3])).mean() < 0.6 * np.abs(np.log(naive / truth[3])).mean()
 
 
+def test_a_type_seen_in_one_batch_only_does_not_hide_what_the_batch_does():
+    """Many such types: their means hold the whole effect, which a comparison with them would not find."""
+    rng = np.random.default_rng(0)
+    profile, effect = rng.dirichlet(np.ones(30), size=6), np.exp(rng.normal(0, 0.7, 30))
+    truth = profile[:, None] * np.stack([np.ones(30), effect])[None]
+    truth = (truth / truth.sum(axis=2, keepdims=True)).reshape(12, 30)
+    codes = np.repeat([0, 1, 2, 5, 7, 9, 11], 300)  # types 0 and 1 in batch 0, types 0 and 2 to 5 in batch 1
+    counts = rng.poisson(2000 * truth[codes]).astype(float)
+    strata = Strata.of(codes // 2, codes % 2, 6, 2)
+    share = strata.expected_share(sparse.csr_matrix(counts), np.full(len(codes), 2000.0), codes)
+    assert np.abs(np.log(share[3] / truth[3])).mean() < 0.15  # type 1 in batch 1
+    assert np.abs(np.log(truth[2] / truth[3])).mean() > 0.4
+
+
+@pytest.mark.parametrize("n_batches", [1, 2])
+def test_expected_means_are_those_of_an_additive_model(n_batches):
+    rng = np.random.default_rng(0)
+    by_type, by_batch = rng.normal(0, 3, (4, 2)), rng.normal(0, 3, (n_batches, 2))
+    truth = (by_type[:, None] + by_batch[None]).reshape(-1, 2)
+    codes = rng.integers(0, len(truth), 4000)
+    unseen = len(truth) - 1 if n_batches > 1 else None
+    codes = codes[codes != unseen]
+    points = truth[codes] + rng.normal(0, 0.1, (len(codes), 2))
+    strata = Strata.of(codes // n_batches, codes % n_batches, 4, n_batches)
+    np.testing.assert_allclose(strata.expected_means(points, codes), truth, atol=0.05)
+
+
 def test_scale_of_depth_and_order_of_cells_are_irrelevant():
     rng = np.random.default_rng(0)
     counts = rng.poisson(20.0, (60, 8)).astype(float)

@@ -1,6 +1,7 @@
 """The gradient penalty of WGAN-GP."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +39,8 @@ class GradientPenalty(Penalty):
     weight: float = 10.0
     norm: float = 1.0
     one_sided: bool = False
+    lipschitz: ClassVar[bool] = True
+    needs_score: ClassVar[bool] = True
 
     def loss(self, critic: Critic, real: Tensor, fake: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Return the penalty from as many real as generated cells, ``(n_cells, n_genes)`` each.

@@ -1,7 +1,7 @@
 """What every penalty offers, and the gradient of a critic that several of them need."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,17 @@ class Penalty:
 
     A model calls :meth:`prepare` once when it makes its networks, adds :meth:`loss` to the critic's loss and calls
     :meth:`after_step` after each step of the critic's optimiser.
+
+    Attributes
+    ----------
+    lipschitz
+        Whether it bounds how fast the critic's output may change, as the Wasserstein objective needs.
+    needs_score
+        Whether the critic must return one score for a cell.
     """
+
+    lipschitz: ClassVar[bool] = False
+    needs_score: ClassVar[bool] = False
 
     def prepare(self, critic: nn.Module) -> None:
         """Change the critic's layers in place before training."""

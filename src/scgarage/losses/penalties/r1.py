@@ -1,6 +1,7 @@
 """The R1 penalty: no gradient on real cells."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ class R1(Penalty):
     """
 
     gamma: float = 10.0
+    needs_score: ClassVar[bool] = True
 
     def loss(
         self,

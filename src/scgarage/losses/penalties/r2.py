@@ -1,6 +1,7 @@
 """The R2 penalty: no gradient on generated cells."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ class R2(Penalty):
     """
 
     gamma: float = 10.0
+    needs_score: ClassVar[bool] = True
 
     def loss(
         self,

@@ -1,6 +1,7 @@
 """Spectral normalisation of a critic's layers."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -37,6 +38,7 @@ class SpectralNorm(Penalty):
     """
 
     n_power_iterations: int = 1
+    lipschitz: ClassVar[bool] = True
 
     def prepare(self, critic: nn.Module) -> None:
         """Normalise all linear, embedding and convolution layers in place, once.

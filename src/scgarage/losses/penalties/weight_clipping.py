@@ -1,6 +1,7 @@
 """Weight clipping, the first way to keep a Wasserstein critic Lipschitz."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -29,6 +30,7 @@ class WeightClipping(Penalty):
     """
 
     limit: float = 0.01
+    lipschitz: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.limit > 0:

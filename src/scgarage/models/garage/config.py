@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scgarage.errors import InputError
+from scgarage.losses import as_texts
+from scgarage.models.garage.refine import refining_game
 
 __all__ = ["GarageConfig"]
 
@@ -18,7 +20,10 @@ class GarageConfig:
     Attributes
     ----------
     n_top_genes
-        Highly variable genes that the factors are fitted on; all genes are generated (measured).
+        Highly variable genes that the clusters are found on when there are no labels; all genes are generated.
+    n_factor_genes
+        Genes that the factors are fitted on, those that vary most within types; the others are regressed on the factors
+        (measured: 2000 are better than 1000 highly variable ones).
     n_factors
         Shared factors (measured: 10 are too few on blood, 40 bring nothing more).
     n_sweeps, n_kept
@@ -55,11 +60,15 @@ class GarageConfig:
         Length and step of the adversarial training, and weight of R1 and R2 (after R3GAN).
     validate_every, patience
         Iterations between two validation scores, and scores without improvement before training stops.
+    objective, penalties
+        Objective and penalties of the adversarial stage by name, with their strength, such as ``"hinge"`` and
+        ``["r1:1"]``; ``None`` for the relativistic objective with R1 and R2 (docs/objectives.md).
     random_state
         Seed.
     """
 
     n_top_genes: int | None = 1000
+    n_factor_genes: int | None = 2000
     n_factors: int = 20
     n_sweeps: int = 25
     n_kept: int = 6
@@ -85,8 +94,13 @@ class GarageConfig:
     validate_every: int = 50
     patience: int | None = 5
     random_state: int = 0
+    objective: str | None = None
+    penalties: str | tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.penalties is not None:
+            object.__setattr__(self, "penalties", as_texts(self.penalties))
+        refining_game(self.objective, self.penalties, self.gamma)
         if self.jitter != "auto" and not (isinstance(self.jitter, float | int) and 0 <= self.jitter <= 1):
             msg = f"jitter must be 'auto' or a number from 0 to 1; found {self.jitter!r}"
             raise InputError(msg)

@@ -70,15 +70,18 @@ class Cells:
         Library sizes; ones where there are none, (n_cells,).
     strata
         Number of the stratum of each cell, (n_cells,).
+    depth
+        How deep each cell is among those of its stratum, a known factor, (n_cells, 1).
     """
 
     values: sparse.csr_matrix
     totals: NDArray[np.float64]
     strata: NDArray[np.int64]
+    depth: NDArray[np.float32]
 
     def take(self, rows: NDArray[np.int64]) -> "Cells":
         """Return some of the cells."""
-        return Cells(self.values[rows], self.totals[rows], self.strata[rows])
+        return Cells(self.values[rows], self.totals[rows], self.strata[rows], self.depth[rows])
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Decoder:
     Attributes
     ----------
     loadings
-        (n_genes, n_factors).
+        (n_genes, n_factors and the depth).
     noise
         (n_genes,).
     """
@@ -119,16 +122,20 @@ class Decoder:
             n_kept=gibbs.n_kept,
             ridge=gibbs.ridge,
             rng=rng,
+            known=cells.depth,
         )
+        everything = np.concatenate([draws, np.broadcast_to(cells.depth, (len(draws), *cells.depth.shape))], axis=2)
         n_genes = cells.values.shape[1]
-        loadings = np.zeros((n_genes, draws.shape[2]), dtype=np.float32)
+        loadings = np.zeros((n_genes, everything.shape[2]), dtype=np.float32)
         noise = np.ones(n_genes, dtype=np.float32)
         loadings[selected], noise[selected] = factors.loadings, factors.noise
         detected = np.asarray((cells.values > 0).sum(axis=0)).ravel()
         others = np.setdiff1d(np.flatnonzero(detected >= gibbs.min_cells), selected)
         for part in _parts(len(others), len(cells.totals)):
             genes = others[part]
-            found = Factors.fit_given(censor(cells, marginal, genes), draws, n_sweeps=5, ridge=gibbs.ridge, rng=rng)
+            found = Factors.fit_given(
+                censor(cells, marginal, genes), everything, n_sweeps=5, ridge=gibbs.ridge, rng=rng
+            )
             loadings[genes], noise[genes] = found.loadings, found.noise
         return cls(loadings, noise), draws
 
@@ -137,23 +144,42 @@ class Decoder:
     ) -> NDArray[np.float32]:
         """Draw the factors of new cells, (n_kept, n_cells, n_factors)."""
         factors = Factors(self.loadings[selected], self.noise[selected])
-        return factors.posterior(censor(cells, marginal, selected), n_sweeps=10, n_kept=n_kept, rng=rng)
+        censored = censor(cells, marginal, selected)
+        return factors.posterior(censored, n_sweeps=10, n_kept=n_kept, rng=rng, known=cells.depth)
 
     def decode(
         self,
         factors: NDArray[np.float32],
+        depth: NDArray[np.float32],
         totals: NDArray[np.float64],
         strata: NDArray[np.int64],
         marginal: Marginal,
         rng: np.random.Generator,
     ) -> sparse.csr_matrix:
-        """Draw the values of all genes, CSR float32 (n_cells, n_genes), from factors (n_cells, n_factors)."""
+        """Draw the values of all genes, CSR float32 (n_cells, n_genes), from factors (n_cells, n_factors) and depth.
+
+        Parameters
+        ----------
+        factors
+            Factors, (n_cells, n_factors).
+        depth
+            How deep each cell is among those of its stratum, (n_cells, 1).
+        totals
+            Library sizes, (n_cells,).
+        strata
+            Stratum of each cell, (n_cells,).
+        marginal
+            Distribution of each gene in each stratum.
+        rng
+            Source of the draws.
+        """
         parts = []
+        every_factor = np.hstack([factors, depth])
         everything = slice(0, len(self.noise))
         for rows in _parts(len(totals), len(self.noise)):
             scores = rng.standard_normal((rows.stop - rows.start, len(self.noise)), dtype=np.float32)
             scores *= self.noise
-            scores += factors[rows] @ self.loadings.T
+            scores += every_factor[rows] @ self.loadings.T
             levels = np.minimum(special.ndtr(scores, out=scores), np.float32(1 - 1e-7), out=scores)
             cell, gene = np.nonzero(levels > marginal.zero_level(totals[rows], strata[rows], everything))
             drawn = marginal.quantiles(

@@ -21,14 +21,15 @@ class Factors:
 
     .. math:: z_{ij} = w_j^T f_i + \psi_j \epsilon_{ij}, \qquad \lVert w_j \rVert^2 + \psi_j^2 = 1
 
-    The latent score of every gene is standard normal within its stratum, so that the marginals stay what they are; the
-    factors say how genes go together. Fitted by Gibbs sampling with the scores drawn inside their intervals: scores
-    randomised once instead weaken the correlations of genes with few counts.
+    Some of the factors may be known, such as how deep a cell was sequenced; they come last. The latent score of every
+    gene is standard normal within its stratum, so that the marginals stay what they are; the factors say how genes go
+    together. Fitted by Gibbs sampling with the scores drawn inside their intervals: scores randomised once instead
+    weaken the correlations of genes with few counts.
 
     Attributes
     ----------
     loadings
-        :math:`w`, (n_genes, n_factors).
+        :math:`w`, (n_genes, n_factors and known ones).
     noise
         :math:`\psi`, (n_genes,).
 
@@ -51,6 +52,7 @@ class Factors:
         n_kept: int,
         ridge: float,
         rng: np.random.Generator,
+        known: NDArray[np.float32] | None = None,
     ) -> tuple[Self, NDArray[np.float32]]:
         """Fit loadings and draw the factors of the training cells.
 
@@ -68,6 +70,8 @@ class Factors:
             Precision of the loadings' prior, in cells.
         rng
             Source of the draws.
+        known
+            Standardised values of the known factors, (n_cells, n_known).
 
         Returns
         -------
@@ -79,14 +83,17 @@ class Factors:
         plain = np.zeros((n_cells, n_genes), dtype=np.float32)
         scores = draw_scores(cells, plain, np.ones(n_genes, dtype=np.float32), rng)
         _, scale, axes = randomized_svd(scores, n_factors, n_iter=2, random_state=int(rng.integers(2**31)))
-        model = cls._standardised(axes.T * scale / np.sqrt(n_cells), np.full(n_genes, 0.9))
+        given = _given(known, n_cells)
+        unknown = np.zeros((n_genes, given.shape[1]))
+        model = cls._standardised(np.hstack([axes.T * scale / np.sqrt(n_cells), unknown]), np.full(n_genes, 0.9))
         kept = []
         for sweep in range(n_sweeps + n_kept):
-            factors = model.infer(scores, rng)
+            factors = model.infer(scores, rng, given)
             if sweep >= n_sweeps:
                 kept.append(factors)
-            model = model.regress(scores, factors, ridge)
-            scores = draw_scores(cells, factors @ model.loadings.T, model.noise, rng)
+            everything = np.hstack([factors, given])
+            model = model.regress(scores, everything, ridge)
+            scores = draw_scores(cells, everything @ model.loadings.T, model.noise, rng)
         return model, np.stack(kept)
 
     @classmethod
@@ -107,12 +114,16 @@ class Factors:
         total = np.sqrt((loadings**2).sum(axis=1) + noise**2)
         return cls((loadings / total[:, None]).astype(np.float32), (noise / total).astype(np.float32))
 
-    def infer(self, scores: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Draw factors given scores (n_cells, n_genes): shape (n_cells, n_factors)."""
-        weighted = self.loadings / self.noise[:, None] ** 2
-        n_factors = self.loadings.shape[1]
-        covariance = np.linalg.inv(np.eye(n_factors) + self.loadings.T.astype(np.float64) @ weighted)
-        mean = (scores @ weighted) @ covariance
+    def infer(
+        self, scores: NDArray[np.float32], rng: np.random.Generator, known: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Draw factors given scores (n_cells, n_genes) and known ones: shape (n_cells, n_factors)."""
+        given = _given(known, len(scores))
+        n_factors = self.loadings.shape[1] - given.shape[1]
+        free, fixed = self.loadings[:, :n_factors], self.loadings[:, n_factors:]
+        weighted = free / self.noise[:, None] ** 2
+        covariance = np.linalg.inv(np.eye(n_factors) + free.T.astype(np.float64) @ weighted)
+        mean = (scores @ weighted - given @ (fixed.T @ weighted)) @ covariance
         noise = rng.standard_normal((len(scores), n_factors)) @ np.linalg.cholesky(covariance).T
         result: NDArray[np.float32] = (mean + noise).astype(np.float32)
         return result
@@ -125,14 +136,26 @@ class Factors:
         return self._standardised(loadings, np.sqrt(np.maximum(residual, SMALLEST_NOISE)))
 
     def posterior(
-        self, cells: Censored, *, n_sweeps: int, n_kept: int, rng: np.random.Generator
+        self,
+        cells: Censored,
+        *,
+        n_sweeps: int,
+        n_kept: int,
+        rng: np.random.Generator,
+        known: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """Draw the factors of new cells with the loadings as they are, (n_kept, n_cells, n_factors)."""
-        factors = np.zeros((len(cells.zero), self.loadings.shape[1]), dtype=np.float32)
+        given = _given(known, len(cells.zero))
+        n_factors = self.loadings.shape[1] - given.shape[1]
+        factors = np.zeros((len(cells.zero), n_factors), dtype=np.float32)
         kept = []
         for sweep in range(n_sweeps + n_kept):
-            scores = draw_scores(cells, factors @ self.loadings.T, self.noise, rng)
-            factors = self.infer(scores, rng)
+            scores = draw_scores(cells, np.hstack([factors, given]) @ self.loadings.T, self.noise, rng)
+            factors = self.infer(scores, rng, given)
             if sweep >= n_sweeps:
                 kept.append(factors)
         return np.stack(kept)
+
+
+def _given(known: NDArray[np.float32] | None, n_cells: int) -> NDArray[np.float32]:
+    return np.empty((n_cells, 0), dtype=np.float32) if known is None else known

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from scgarage.models.garage.depth import Depth
+
 __all__ = ["Hurdle"]
 
 LEVELS: NDArray[np.float64] = np.concatenate([np.linspace(0.0, 0.9375, 16), [0.97, 0.985, 0.995, 1.0]])
@@ -43,6 +45,7 @@ class Hurdle:
         totals: NDArray[np.float64],
         strata: NDArray[np.int64],
         *,
+        depth: Depth | None = None,
         prior_share: NDArray[np.float64],
         mean_prior: float,
         weight_prior: float,
@@ -50,9 +53,9 @@ class Hurdle:
         """Estimate from log-normalised values, CSC (n_cells, n_genes), and stratum numbers, (n_cells,).
 
         ``mean_prior`` and ``weight_prior`` are the cells that the zero fraction and the quantiles over all strata are
-        worth; ``totals`` is unused.
+        worth; ``totals`` and ``depth`` are unused.
         """
-        del totals
+        del totals, depth
         n_strata = len(prior_share)
         # A trace, so that strata without cells and genes without values are what the others are.
         mean_prior, weight_prior = max(mean_prior, 1e-9), max(weight_prior, 1e-9)

@@ -20,6 +20,9 @@ DEPTH_MARGIN = 0.2
 ENOUGH = 20
 """Cells of a stratum from which the distribution of a dimension is taken as it is."""
 
+ENOUGH_TO_CORRELATE = 50
+"""Cells of a stratum from which the covariance is taken."""
+
 REFERENCE = 200
 """Positions drawn at least, so that their ranks say something."""
 
@@ -99,7 +102,7 @@ class Latent:
             Neighbours of a cell, itself included.
         """
         centre = draws.mean(axis=0, dtype=np.float64)
-        mean = _means(centre, codes, strata)
+        mean = strata.expected_means(centre, codes)
         depth = np.tile([centre[:, -1].min(), centre[:, -1].max()], (len(mean), 1))
         neighbours = np.full((len(codes), n_neighbours), -1, dtype=np.int32)
         scale = np.maximum((centre - mean[codes]).std(axis=0), 1e-3)
@@ -166,9 +169,28 @@ class Latent:
             starts = np.concatenate([_evenly(len(pool), n, rng) for n in (len(wanted), beside)])
             drawn = self.around(pool[starts], moved, rng)
             if moved > 0:
-                drawn = self._matched(drawn, everyone)
+                drawn = self._matched(self._correlated(drawn, everyone), everyone)
             positions[wanted] = drawn[: len(wanted)]
         return self.within_depth(positions, codes)
+
+    def _correlated(self, drawn: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        r"""Move positions so that mean and covariance are those of the training cells ``rows``.
+
+        .. math:: x \mapsto \mu + A (x - \bar x), \qquad
+           A = S^{-1/2} (S^{1/2} \Sigma S^{1/2})^{1/2} S^{-1/2}
+
+        which moves them as little as possible (optimal transport between normal distributions), with the covariances
+        :math:`S` of the positions and :math:`\Sigma` of the cells. Noise of neighbourhoods shortens the long axes.
+        """
+        if len(rows) < ENOUGH_TO_CORRELATE:
+            return drawn
+        goal, now = self.positions[rows].astype(np.float64), drawn.astype(np.float64)
+        share = len(rows) / (len(rows) + goal.shape[1])  # of both alike, so that nothing changes where they agree
+        root, inverse = _roots(_covariance(now, share))
+        middle, _ = _roots(root @ _covariance(goal, share) @ root)
+        moved = (now - now.mean(axis=0)) @ (inverse @ middle @ inverse) + goal.mean(axis=0)
+        result: NDArray[np.float32] = moved.astype(np.float32)
+        return result
 
     def _matched(self, drawn: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Give each dimension the distribution that it has among the training cells ``rows``, ranks unchanged.
@@ -177,7 +199,9 @@ class Latent:
         """
         if len(rows) < ENOUGH:
             return drawn
-        levels = (drawn.argsort(axis=0).argsort(axis=0) + 0.5) / len(drawn) * (len(rows) - 1)
+        # Every training value keeps the same weight: the largest library sizes carry the mean.
+        levels = (drawn.argsort(axis=0).argsort(axis=0) + 0.5) / len(drawn) * len(rows) - 0.5
+        levels = np.clip(levels, 0, len(rows) - 1)
         left = levels.astype(np.int64)
         part = (levels - left).astype(np.float32)
         known = np.sort(self.positions[rows], axis=0)
@@ -243,29 +267,23 @@ class Latent:
         return result
 
 
-def _means(points: NDArray[np.float64], groups: NDArray[np.int64], strata: Strata) -> NDArray[np.float64]:
-    """Return the mean of each stratum; of one never seen, what type and batch let expect."""
-    n_strata = len(strata.sizes)
-    sizes = np.bincount(groups, minlength=n_strata)
-    sums = np.zeros((n_strata, points.shape[1]))
-    np.add.at(sums, groups, points)
-    types, batches = strata.split(np.arange(n_strata))
-    overall = points.mean(axis=0)
-    by_type = np.stack([sums[types == t].sum(axis=0) / max(sizes[types == t].sum(), 1) for t in range(strata.n_types)])
-    offset = np.stack(
-        [
-            (sums - sizes[:, None] * by_type[types])[batches == b].sum(axis=0) / max(sizes[batches == b].sum(), 1)
-            for b in range(strata.n_batches)
-        ]
-    )
-    by_type[np.bincount(types, weights=sizes) == 0] = overall
-    expected = by_type[types] + offset[batches]
-    return np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], expected)
-
-
 def _evenly(n_seeds: int, n_cells: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return ``n_cells`` seed numbers in which every seed occurs the same number of times, give or take one."""
     repeated = np.tile(np.arange(n_seeds), n_cells // n_seeds)
     rest = rng.permutation(n_seeds)[: n_cells % n_seeds]
     numbers: NDArray[np.int64] = rng.permutation(np.concatenate([repeated, rest]))
     return numbers
+
+
+def _covariance(points: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Return the covariance with the correlations weakened to a share, which keeps it invertible."""
+    covariance = np.cov(points, rowvar=False) + 1e-6 * np.eye(points.shape[1])
+    result: NDArray[np.float64] = share * covariance + (1 - share) * np.diag(np.diag(covariance))
+    return result
+
+
+def _roots(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the symmetric square root of a positive definite matrix, and its inverse."""
+    values, vectors = np.linalg.eigh(matrix)
+    sizes = np.sqrt(np.maximum(values, 1e-12))
+    return (vectors * sizes) @ vectors.T, (vectors / sizes) @ vectors.T

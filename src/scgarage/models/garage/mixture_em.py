@@ -26,6 +26,7 @@ def fit_weights(
     share: NDArray[np.float64],
     *,
     prior: float,
+    tilt: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> NDArray[np.float32]:
     r"""Return the weights of the relative rates, (n_strata, n_genes, n_components).
 
@@ -47,6 +48,8 @@ def fit_weights(
         Mean share of each gene, (n_strata, n_genes).
     prior
         Cells that the pooled weights are worth.
+    tilt
+        Slopes of the log shares, (n_strata, n_genes), and what they are slopes against, (n_cells,).
     """
     n_strata, n_genes = share.shape
     entries = counts.tocoo()
@@ -54,10 +57,13 @@ def fit_weights(
     rows, genes = entries.row[order].astype(np.int64), entries.col[order].astype(np.int64)
     values = entries.data[order].astype(np.float64)
     group = strata[rows] * n_genes + genes
-    means = (totals[rows] * share[strata[rows], genes])[:, None] * GRID
+    tilt = (np.zeros(share.shape), np.zeros(len(totals))) if tilt is None else tilt
+    slopes, x = tilt
+    expected_counts = totals[rows] * share[strata[rows], genes] * np.exp(slopes[strata[rows], genes] * x[rows])
+    means = expected_counts[:, None] * GRID
     logs = log_pmf(values, means)
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True)).astype(np.float32)
-    zero_counts, zero_likelihood = _zeros(rows, genes, totals, strata, share)
+    zero_counts, zero_likelihood = _zeros(rows, genes, totals, strata, share, tilt)
     sizes = np.bincount(strata, minlength=n_strata).astype(np.float32)[:, None, None]
     starts = np.flatnonzero(np.diff(group, prepend=-1))
 
@@ -93,6 +99,7 @@ def _zeros(
     totals: NDArray[np.float64],
     strata: NDArray[np.int64],
     share: NDArray[np.float64],
+    tilt: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return, for each depth bin, the number of cells without a count and their likelihood.
 
@@ -103,14 +110,17 @@ def _zeros(
     """
     n_strata, n_genes = share.shape
     bins = np.empty(len(totals), dtype=np.int64)
-    depth = np.ones((DEPTH_BINS, n_strata))
+    depth, middle = np.ones((DEPTH_BINS, n_strata)), np.zeros((DEPTH_BINS, n_strata))
+    slopes, x = tilt
     for stratum in range(n_strata):
         cells = np.flatnonzero(strata == stratum)
         bins[cells] = np.argsort(np.argsort(totals[cells])) * DEPTH_BINS // max(len(cells), 1)
         for number in np.unique(bins[cells]):
-            depth[number, stratum] = totals[cells[bins[cells] == number]].mean()
+            chosen = cells[bins[cells] == number]
+            depth[number, stratum], middle[number, stratum] = totals[chosen].mean(), x[chosen].mean()
     cells_in = np.bincount(bins * n_strata + strata, minlength=DEPTH_BINS * n_strata).reshape(DEPTH_BINS, n_strata, 1)
     key = (bins[rows] * n_strata + strata[rows]) * n_genes + genes
     with_counts = np.bincount(key, minlength=DEPTH_BINS * n_strata * n_genes).reshape(DEPTH_BINS, n_strata, n_genes)
-    means = (depth[:, :, None] * share).astype(np.float32)[..., None] * GRID.astype(np.float32)
+    tilted = depth[:, :, None] * share * np.exp(slopes * middle[:, :, None])
+    means = tilted.astype(np.float32)[..., None] * GRID.astype(np.float32)
     return (cells_in - with_counts).astype(np.float32), zero_probability(means).astype(np.float32)

@@ -19,6 +19,8 @@ from scgarage.models.garage.clusters import cluster
 from scgarage.models.garage.config import JITTERS, GarageConfig
 from scgarage.models.garage.copies import Fingerprints
 from scgarage.models.garage.decoder import Cells, Decoder, GibbsSettings
+from scgarage.models.garage.depth import Depth
+from scgarage.models.garage.factor_genes import factor_genes
 from scgarage.models.garage.hurdle import Hurdle
 from scgarage.models.garage.jitter import choose_jitter
 from scgarage.models.garage.latent import Latent
@@ -28,6 +30,7 @@ from scgarage.models.garage.request import divide
 from scgarage.models.garage.strata import Strata
 from scgarage.models.options import FitOptions
 from scgarage.models.spec import Wanted
+from scgarage.preprocess import log1p_cp10k
 from scgarage.training import Batches, Phase, TrainResult, train
 
 __all__ = ["Garage"]
@@ -83,6 +86,7 @@ class Garage(GenerativeModel):
     knows_batches = True
     parts_types: ClassVar[Mapping[str, type[Any]]] = {
         "strata": Strata,
+        "depth": Depth,
         "decoder": Decoder,
         "latent": Latent,
         "fingerprints": Fingerprints,
@@ -102,26 +106,33 @@ class Garage(GenerativeModel):
             types = cluster(data.log_expr, resolution=c.resolution, random_state=c.random_state)
         strata = Strata.of(types, data.batches, int(types.max()) + 1, max(len(data.batch_names), 1))
         totals = np.ones(data.n_cells) if data.totals is None else data.totals
-        cells = Cells(data.values, totals, strata.code(types, data.batches))
-        self.parts = {"strata": strata, "fingerprints": Fingerprints.of(data.values)}
+        codes = strata.code(types, data.batches)
+        depth = Depth.fit(totals, codes, strata)
+        cells = Cells(data.values, totals, codes, depth.standardise(totals, codes))
+        self.parts = {"strata": strata, "depth": depth, "fingerprints": Fingerprints.of(data.values)}
         self.parts["marginal"] = marginal = self.parts_for(data.value_kind)["marginal"].fit(
             data.values.tocsc(),
             totals,
             cells.strata,
+            depth=depth,
             prior_share=strata.expected_share(data.values, totals, cells.strata),
             mean_prior=c.mean_prior if strata.n_batches == 1 else c.batch_prior,
             weight_prior=c.rate_prior,
         )
-        self._selected = np.flatnonzero(data.modelled)
+        log_expr = data.values if data.totals is None else log1p_cp10k(data.values)
+        self._selected = factor_genes(log_expr, codes, c.n_factor_genes)
         rows = _at_most(cells.strata, c.max_cells, rng)
         used = cells.take(rows)
         gibbs = GibbsSettings(c.n_factors, c.n_sweeps, c.n_kept, c.ridge, c.min_cells)
         self.parts["decoder"], draws = Decoder.fit(used, marginal, self._selected, gibbs, rng)
-        depth = np.broadcast_to(np.log(used.totals).astype(np.float32)[None, :, None], (len(draws), len(rows), 1))
-        positions = np.concatenate([draws, depth], axis=2)
+        sizes = np.broadcast_to(np.log(used.totals).astype(np.float32)[None, :, None], (len(draws), len(rows), 1))
+        positions = np.concatenate([draws, sizes], axis=2)
         seeds = self._choose_seeds(used.strata, rng)
         self.seed_names = tuple(data.names[row] for row in rows[seeds])
         self.parts["latent"] = Latent.fit(positions, used.strata, strata, seeds=seeds, n_neighbours=c.n_neighbors)
+        if data.totals is not None:
+            made = self._decode(positions[-1], used.strata, rng)
+            self.parts["depth"] = depth.calibrated(used.totals, made.sum(axis=1).A1.astype(np.float64), used.strata)
         self._draws, self._codes = positions, used.strata
         self.sizes = {"n_dims": positions.shape[2], "n_types": strata.n_types}
         self.networks = self.skeleton()
@@ -146,7 +157,14 @@ class Garage(GenerativeModel):
 
     def phases(self) -> list[Phase]:
         """Critic step, then generator step."""
-        return refining_phases(self.networks, learning_rate=self.config.learning_rate, gamma=self.config.gamma)
+        c = self.config
+        return refining_phases(
+            self.networks,
+            learning_rate=c.learning_rate,
+            gamma=c.gamma,
+            objective=c.objective,
+            penalties=c.penalties,
+        )
 
     def learn(
         self,
@@ -177,7 +195,7 @@ class Garage(GenerativeModel):
         strata = self.parts["strata"]
         codes = strata.code(validation.labels[rows], validation.batches[rows])
         totals = np.ones(len(rows)) if validation.totals is None else validation.totals[rows]
-        cells = Cells(validation.values[rows], totals, codes)
+        cells = Cells(validation.values[rows], totals, codes, self.parts["depth"].standardise(totals, codes))
         draws = self.parts["decoder"].encode(cells, self.parts["marginal"], self._selected, n_kept=1, rng=self._rng)
         return np.concatenate([draws[0], np.log(totals).astype(np.float32)[:, None]], axis=1), codes
 
@@ -296,10 +314,15 @@ class Garage(GenerativeModel):
         self, positions: NDArray[np.float32], codes: NDArray[np.int64], rng: np.random.Generator
     ) -> sparse.csr_matrix:
         totals = np.exp(positions[:, -1].astype(np.float64))
+        depth = self.parts["depth"].standardise(totals, codes)
+        aimed_at = self.parts["depth"].aimed_at(totals, codes)
         decoded: sparse.csr_matrix = self.parts["decoder"].decode(
-            positions[:, :-1], totals, codes, self.parts["marginal"], rng
+            positions[:, :-1], depth, aimed_at, codes, self.parts["marginal"], rng
         )
         return decoded
+
+    def _modelled(self) -> NDArray[np.bool_]:
+        return np.ones_like(self._modelled_mask)  # all genes, whichever the clusters were found on
 
     def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
         kept = {name: value for name, value in self._adversary.items() if value is not None}

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from scgarage.models.garage.depth import Depth
+from scgarage.models.garage.depth_slope import fit_slopes
 from scgarage.models.garage.mixture_em import fit_weights
 from scgarage.models.garage.mixture_grid import GRID, LIMIT, Rows, climb, relative_cdf, zero_probability
 
@@ -27,9 +29,11 @@ KNOTS = 17
 class PoissonMixture:
     r"""Counts with a free distribution of rates.
 
-    .. math:: c_{ij} \mid \rho \sim \mathrm{NB}(L_i \, m_{s(i) j} \, \rho, a), \qquad P(\rho = \rho_k) = w_{sjk}
+    .. math:: c_{ij} \mid \rho \sim \mathrm{NB}(L_i \, m_{s(i) j} \, e^{\beta_{s(i) j} x_i} \rho, a), \qquad
+       P(\rho = \rho_k) = w_{sjk}
 
-    with library size :math:`L`, stratum :math:`s`, mean share :math:`m` and a fixed large shape :math:`a`. The weights
+    with library size :math:`L`, stratum :math:`s`, share :math:`m`, its change :math:`\beta` with the standardised log
+    library size :math:`x`, and a fixed large shape :math:`a`. The weights
     are found by maximum likelihood (a nonparametric mixture, Kiefer and Wolfowitz 1956), drawn to those of the gene in
     all strata where a stratum has few cells. A negative binomial is the special case of a Gamma distribution of
     :math:`\rho`; a free one also holds zero inflation and the few cells of a type with far more counts than the others,
@@ -39,6 +43,10 @@ class PoissonMixture:
     ----------
     share
         Mean share of a cell's counts that fall on each gene, (n_strata, n_genes).
+    slope
+        Change of the log share with the standardised log library size, (n_strata, n_genes).
+    centre, spread
+        Mean and standard deviation of the log library sizes, (n_strata,).
     weights
         Weights of the relative rates :data:`~scgarage.models.garage.mixture_grid.GRID`,
         (n_strata, n_genes, n_components).
@@ -56,6 +64,9 @@ class PoissonMixture:
     """
 
     share: NDArray[np.float32]
+    slope: NDArray[np.float32]
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
     weights: NDArray[np.float32]
     knots: NDArray[np.float64]
     highest: NDArray[np.float32]
@@ -67,6 +78,7 @@ class PoissonMixture:
         totals: NDArray[np.float64],
         strata: NDArray[np.int64],
         *,
+        depth: Depth,
         prior_share: NDArray[np.float64],
         mean_prior: float,
         weight_prior: float,
@@ -81,6 +93,8 @@ class PoissonMixture:
             Library sizes over all genes, (n_cells,).
         strata
             Number of the stratum of each cell, (n_cells,).
+        depth
+            Standardises the library sizes.
         prior_share
             What the mean shares are drawn to, (n_strata, n_genes).
         mean_prior
@@ -90,28 +104,35 @@ class PoissonMixture:
         """
         n_strata = len(prior_share)
         sizes = np.bincount(strata, minlength=n_strata)
-        depth = np.bincount(strata, weights=totals, minlength=n_strata)
+        slope, exposure = fit_slopes(counts, totals, strata, depth)
         members = sparse.csr_matrix(
             (np.ones(len(strata)), (strata, np.arange(len(strata)))), shape=(n_strata, len(strata))
         )
         sums = np.asarray((members @ counts).todense(), dtype=np.float64)
-        extra = np.where(sizes > 0, mean_prior * depth / np.maximum(sizes, 1), 1.0)  # without cells: the prior alone
-        share = (sums + prior_share * extra[:, None]) / (depth + extra)[:, None]
+        seen = sizes > 0
+        extra = np.where(seen[:, None], mean_prior * exposure / np.maximum(sizes, 1)[:, None], 1.0)
+        share = (sums + prior_share * extra) / (np.where(seen[:, None], exposure, 0.0) + extra)
+        x = depth.standardise(totals, strata)[:, 0].astype(np.float64)
         weights = np.empty((n_strata, counts.shape[1], len(GRID)), dtype=np.float32)
         for block in _blocks(counts.shape[1], len(strata) * 4):
-            weights[:, block] = fit_weights(counts[:, block], totals, strata, share[:, block], prior=weight_prior)
+            weights[:, block] = fit_weights(
+                counts[:, block], totals, strata, share[:, block], tilt=(slope[:, block], x), prior=weight_prior
+            )
         # The prior moves the means a little; they are what users look at first.
         share /= np.maximum((weights.astype(np.float64) * GRID).sum(axis=2), 1e-3)
         logs = np.log(totals)
         knots = np.linspace(logs.min() - 0.3, logs.max() + 0.3, KNOTS)
         highest = np.ceil(2.0 * counts.max(axis=0).toarray().ravel())
-        return cls(share.astype(np.float32), weights, knots, highest.astype(np.float32))
+        f32 = np.float32
+        return cls(
+            share.astype(f32), slope.astype(f32), depth.centre, depth.spread, weights, knots, highest.astype(f32)
+        )
 
     def zero_level(self, totals: NDArray[np.float64], strata: NDArray[np.int64], genes: Genes) -> NDArray[np.float32]:
         r"""Return the probability of no count, (n_cells, n_genes chosen).
 
-        :math:`\log(-\log P_0)` of a single rate is linear in the log library size, so that of a mixture is smooth and
-        is interpolated between a few knots.
+        :math:`\log(-\log P_0)` of a single rate is nearly linear in the log library size, so that of a mixture is
+        smooth and is interpolated between a few knots.
         """
         position = np.clip((np.log(totals) - self.knots[0]) / (self.knots[1] - self.knots[0]), 0, KNOTS - 1 - 1e-9)
         left = position.astype(np.int64)
@@ -159,18 +180,26 @@ class PoissonMixture:
             result[part] = np.minimum(count, self.highest[genes[part]])
         return result
 
+    @property
+    def depth(self) -> Depth:
+        """What standardises the library sizes."""
+        return Depth(self.centre, self.spread, np.ones_like(self.centre), np.zeros_like(self.centre))
+
     def _components(
         self, totals: NDArray[np.float64], strata: NDArray[np.int64], genes: NDArray[np.int64]
     ) -> tuple[Rows, Rows]:
-        expected = totals * self.share[strata, genes]
+        x = self.depth.standardise(totals, strata)[:, 0]
+        expected = totals * self.share[strata, genes] * np.exp(self.slope[strata, genes] * x)
         return self.weights[strata, genes].astype(np.float64), expected[:, None] * GRID
 
     def _zero_table(self, genes: Genes) -> NDArray[np.float32]:
         """Return log(-log P0) at the knots, (n_strata, n_knots, n_genes)."""
-        share, weights = self.share[:, genes], self.weights[:, genes]
+        share, slope, weights = self.share[:, genes], self.slope[:, genes], self.weights[:, genes]
+        every, depth = np.arange(len(share)), self.depth
         table = np.empty((len(share), KNOTS, share.shape[1]), dtype=np.float32)
         for number, total in enumerate(np.exp(self.knots)):
-            means = (total * share)[:, :, None] * GRID.astype(np.float32)
+            tilted = total * share * np.exp(slope * depth.standardise(np.full(len(every), total), every))
+            means = tilted.astype(np.float32)[:, :, None] * GRID.astype(np.float32)
             zero = np.einsum("sgk,sgk->sg", weights, zero_probability(means))
             table[:, number] = np.log(-np.log(np.clip(zero, 1e-30, 1 - 1e-7)))
         return table

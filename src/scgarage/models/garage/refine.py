@@ -1,17 +1,18 @@
 """The adversarial stage: a generator that bends jittered seeds where a normal distribution does not fit."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from scgarage.losses import Relativistic
-from scgarage.losses.penalties import R1, R2
+from scgarage.errors import InputError
+from scgarage.losses import R1, R2, Balanced, Game, Relativistic, SpectralNorm, objective_named, penalties_named
 from scgarage.nn import ProjectionCritic, mlp
 from scgarage.training import Batch, Losses, Phase
 
-__all__ = ["REAL", "START", "TYPE", "Refiner", "critic", "refining_phases"]
+__all__ = ["REAL", "START", "TYPE", "Refiner", "critic", "refining_game", "refining_phases"]
 
 START, REAL, TYPE = "start", "real", "type"
 """Columns of the batches: positions that the latent distribution gives, positions of real cells, type numbers."""
@@ -61,8 +62,37 @@ def critic(n_dims: int, n_types: int, hidden: Sequence[int]) -> ProjectionCritic
     return ProjectionCritic(features, hidden[-1], n_categories=(n_types,))
 
 
-def refining_phases(networks: nn.ModuleDict, *, learning_rate: float, gamma: float) -> list[Phase]:
-    """Return critic and generator steps of the relativistic objective with R1 and R2.
+def refining_game(objective: str | None, penalties: Sequence[str] | None, gamma: float) -> Game:
+    """Return objective and penalties: by default the relativistic objective with R1 and R2 of weight ``gamma``.
+
+    Raises
+    ------
+    InputError
+        When a name is unknown, the two do not go together, or the projection critic of positions cannot have them.
+    """
+    game = Game(
+        Relativistic() if objective is None else objective_named(objective),
+        (R1(gamma), R2(gamma)) if penalties is None else penalties_named(penalties),
+    )
+    moves = isinstance(game.objective, Balanced) and game.objective.moves
+    if game.objective.critic_output != "score" or moves:
+        msg = f"garage's critic scores positions given the type; objective={objective!r} wants another one; use gan"
+        raise InputError(msg)
+    if any(isinstance(penalty, SpectralNorm) for penalty in game.penalties):
+        msg = "garage's critic has no spectral normalisation; use 'gradient-penalty', 'r1', 'r2' or 'weight-clipping'"
+        raise InputError(msg)
+    return game
+
+
+def refining_phases(
+    networks: nn.ModuleDict,
+    *,
+    learning_rate: float,
+    gamma: float,
+    objective: str | None = None,
+    penalties: Sequence[str] | None = None,
+) -> list[Phase]:
+    """Return critic and generator steps of an objective, by default the relativistic one with R1 and R2.
 
     Parameters
     ----------
@@ -72,26 +102,29 @@ def refining_phases(networks: nn.ModuleDict, *, learning_rate: float, gamma: flo
         Adam's learning rate of both.
     gamma
         Weight of the two gradient penalties.
+    objective, penalties
+        Names in place of these; see :func:`refining_game`.
     """
-    objective, penalties = Relativistic(), (R1(gamma), R2(gamma))
+    game = refining_game(objective, penalties, gamma)
 
     def critic_losses(judge: nn.Module, batch: Batch) -> Losses:
         types = batch[TYPE]
         with torch.no_grad():
             fake = networks["generator"](batch[START], types)
         on_real, on_fake = judge(torch.cat([batch[REAL], fake]), torch.cat([types, types])).chunk(2)
-        adversarial = objective.critic_loss(on_real, on_fake)
-        penalty = sum(p.loss(lambda cells: judge(cells, types), batch[REAL], fake) for p in penalties)
+        adversarial = game.objective.critic_loss(on_real, on_fake)
+        penalty = sum(p.loss(lambda cells: judge(cells, types), batch[REAL], fake) for p in game.penalties)
         return {"loss": adversarial + penalty, "adversarial": adversarial}
 
     def generator_losses(generator: nn.Module, batch: Batch) -> Losses:
         types = batch[TYPE]
         fake = generator(batch[START], types)
         on_real, on_fake = networks["critic"](torch.cat([batch[REAL], fake]), torch.cat([types, types])).chunk(2)
-        return {"loss": objective.generator_loss(on_fake, on_real)}
+        return {"loss": game.objective.generator_loss(on_fake, on_real)}
 
     phases = []
     for name, losses in (("critic", critic_losses), ("generator", generator_losses)):
         optimizer = Adam(networks[name].parameters(), lr=learning_rate, betas=(0.0, 0.99), fused=True)
-        phases.append(Phase(name, networks[name], optimizer, losses))
+        after = partial(game.after_critic_step, networks[name]) if name == "critic" else None
+        phases.append(Phase(name, networks[name], optimizer, losses, after_step=after))
     return phases

@@ -12,6 +12,9 @@ __all__ = ["Strata"]
 PRIOR_COUNTS = 5.0
 """Counts that a batch's ratio of one is worth."""
 
+N_ROUNDS = 100
+"""Rounds in which shares of types and ratios of batches are estimated in turns."""
+
 
 @dataclass(frozen=True)
 class Strata:
@@ -56,23 +59,49 @@ class Strata:
 
         .. math:: m_{tbj} \propto m_{tj} \, \frac{o_{bj} + a}{e_{bj} + a}
 
-        with the type's share :math:`m_{tj}` over all batches, and the counts :math:`o` seen and :math:`e` expected,
-        from the types' shares, in the batch. With one batch it is the share over all types: a type borrows nothing from
-        others but a trace, so that no gene is impossible.
+        with the type's share :math:`m_{tj}` where the batch's ratio is one, and the counts :math:`o` seen and :math:`e`
+        expected, from the types' shares, in the batch. The two are found in turns: the mean of a type that was seen in
+        one batch only holds that batch's effect. With one batch it is the share over all types: a type borrows nothing
+        from others but a trace, so that no gene is impossible.
         """
         if self.n_batches == 1:
             overall = np.asarray(counts.sum(axis=0)).ravel() / totals.sum()
             return np.repeat(overall[None], self.n_types, axis=0)
         types, batches = self.split(codes)
-        by_type, depth = _sums(counts, totals, types, self.n_types)
-        share = by_type / np.maximum(depth, 1.0)[:, None]
+        by_type, _ = _sums(counts, totals, types, self.n_types)
         seen, _ = _sums(counts, totals, batches, self.n_batches)
-        depth_tb = np.bincount(codes, weights=totals, minlength=len(self.sizes)).reshape(self.n_types, self.n_batches)
-        ratio = (seen + PRIOR_COUNTS) / (depth_tb.T @ share + PRIOR_COUNTS)
+        depth = np.bincount(codes, weights=totals, minlength=len(self.sizes)).reshape(self.n_types, self.n_batches)
+        ratio = np.ones_like(seen)
+        for _ in range(N_ROUNDS):
+            share = by_type / np.maximum(depth @ ratio, 1e-12)
+            ratio = (seen + PRIOR_COUNTS) / (depth.T @ share + PRIOR_COUNTS)
         result = share[:, None, :] * ratio[None]
         result /= result.sum(axis=2, keepdims=True)
         flat: NDArray[np.float64] = result.reshape(-1, counts.shape[1])
         return flat
+
+    def expected_means(self, points: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the mean of each stratum, (n_strata, n_dims); of one never seen, what type and batch let expect.
+
+        Parameters
+        ----------
+        points
+            Values of the training cells, (n_cells, n_dims).
+        codes
+            Stratum of each cell, (n_cells,).
+        """
+        n_strata = len(self.sizes)
+        sizes = np.bincount(codes, minlength=n_strata)
+        sums = np.zeros((n_strata, points.shape[1]))
+        np.add.at(sums, codes, points)
+        types, batches = self.split(np.arange(n_strata))
+        offset = np.zeros((self.n_batches, points.shape[1]))
+        for _ in range(N_ROUNDS if self.n_batches > 1 else 1):
+            by_type = _group_means(sums - sizes[:, None] * offset[batches], sizes, types, self.n_types)
+            offset = _group_means(sums - sizes[:, None] * by_type[types], sizes, batches, self.n_batches)
+        by_type[np.bincount(types, weights=sizes) == 0] = points.mean(axis=0)
+        expected = by_type[types] + offset[batches]
+        return np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], expected)
 
 
 def _sums(
@@ -82,3 +111,15 @@ def _sums(
     members = sparse.csr_matrix((np.ones(len(groups)), (groups, np.arange(len(groups)))), shape=(n_groups, len(groups)))
     sums = np.asarray((members @ counts).todense(), dtype=np.float64)
     return sums, np.bincount(groups, weights=totals, minlength=n_groups).astype(np.float64)
+
+
+def _group_means(
+    sums: NDArray[np.float64], sizes: NDArray[np.int64], groups: NDArray[np.int64], n_groups: int
+) -> NDArray[np.float64]:
+    """Return the mean of each group of strata, (n_groups, n_dims); zeros where a group has no cells."""
+    totals = np.zeros((n_groups, sums.shape[1]))
+    np.add.at(totals, groups, sums)
+    result: NDArray[np.float64] = (
+        totals / np.maximum(np.bincount(groups, weights=sizes, minlength=n_groups), 1)[:, None]
+    )
+    return result
