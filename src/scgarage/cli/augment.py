@@ -1,5 +1,7 @@
 """``scgarage augment``."""
 
+from typing import Literal
+
 from scgarage.cli.options import ReadOptions, check_outputs
 from scgarage.cli.output import say
 
@@ -15,6 +17,7 @@ def run_augment(
     layer: str | None = None,
     types: list[str] | None = None,
     rare_fraction: float = 0.05,
+    classifier: Literal["forest", "knn", "logistic", "lda"] | None = None,
     random_state: int = 0,
     read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
     overwrite: bool = False,
@@ -42,6 +45,8 @@ def run_augment(
         Types to top up, as a list: '["pDC", "Mk"]'; the rare ones by default.
     rare_fraction
         Share of the cells below which a type is rare.
+    classifier
+        What the cells are for; the evidence that there is for it is printed.
     random_state
         Seed of the synthetic cells.
     read
@@ -51,6 +56,7 @@ def run_augment(
     """
     check_outputs(out, overwrite=overwrite)
     from scgarage.augmentation import augment as add_cells
+    from scgarage.augmentation_evidence import augmentation_evidence
     from scgarage.io import write_h5ad
     from scgarage.models import load
     from scgarage.schema import UNS_KEY
@@ -72,4 +78,7 @@ def run_augment(
     text = ", ".join(f"{number} {name}" for name, number in added.items()) or "none, every chosen type has enough"
     say(f"added {text}")
     say(f"{joined.n_obs:,} cells: {out}")
+    if added:
+        real = adata.obs[labels_key or str(fitted.about["labels_key"])].astype(str).value_counts()
+        say(augmentation_evidence(classifier, n_cells=int(real[list(added)].min())))
     say("For training classifiers only; do not test for differential expression with synthetic cells.")

@@ -7,6 +7,7 @@ from scgarage.training.phase import Losses, Phase
 from scgarage.training.progress import progress_bar
 from scgarage.training.randomness import seeded
 from scgarage.training.settings import TrainSettings
+from scgarage.training.threads import one_thread
 
 __all__ = [
     "Batch",
@@ -16,6 +17,7 @@ __all__ = [
     "Phase",
     "TrainResult",
     "TrainSettings",
+    "one_thread",
     "progress_bar",
     "seeded",
     "train",

@@ -31,7 +31,7 @@ from scgarage.models.garage.strata import Strata
 from scgarage.models.options import FitOptions
 from scgarage.models.spec import Wanted
 from scgarage.preprocess import log1p_cp10k
-from scgarage.training import Batches, Phase, TrainResult, train
+from scgarage.training import Batches, Phase, TrainResult, one_thread, train
 
 __all__ = ["Garage"]
 
@@ -182,7 +182,8 @@ class Garage(GenerativeModel):
         self._adversary: dict[str, Any] = {"jitter": float(jitter), "refined": False}
         result = None
         if c.refine and held is not None and len(held) >= 2 * self.config.n_noise:
-            result = self._refine(held, held_codes, options)
+            with one_thread():
+                result = self._refine(held, held_codes, options)
         del self._draws, self._codes, self._rng
         return result
 
