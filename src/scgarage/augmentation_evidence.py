@@ -29,7 +29,7 @@ ENOUGH_CELLS = 20
 """Training cells of a type from which no classifier was shown to gain more than .02."""
 
 FIRST = (
-    "Try first, without synthetic cells: rare types oversampled, principal components in which every type counts alike, "
+    "Try first, without synthetic cells: rare types oversampled, principal components where every type counts alike, "
     "shrunk linear discriminants. That beat forests and nearest neighbours with synthetic cells by .03 to .05."
 )
 
