@@ -3,8 +3,8 @@
     python benchmarks/quality.py pbmc3k.h5ad kidney.h5ad --labels-key cell_type --seeds 3 --out quality.csv
 
 Every data set and seed is a new split, a new fit with default settings and a new sample of as many cells as the
-training part has; the test part judges. Prints means over seeds, and writes every run. "x" is a multiple of the floor,
-what real training cells score.
+training part has; the test part judges. Prints means over seeds, and writes every run (csv) and a table of means (md
+beside it). "x" is a multiple of the floor, what real training cells score. `--join` makes the table from finished runs.
 """
 
 import argparse
@@ -25,6 +25,22 @@ PLAIN = [
     "c2st_logistic", "c2st_forest", "c2st_forest_genes", "memorisation_share", "type_proportion_tv", "types_present",
     "label_fidelity", "mmd2",
 ]  # fmt: skip
+
+
+COLUMNS = {
+    "all/sliced_wasserstein x": "sliced W x",
+    "all/wasserstein_2 x": "W2 x",
+    "all/c2st_logistic": "logistic",
+    "all/c2st_forest": "forest, PCs",
+    "all/c2st_forest_genes": "forest, genes",
+    "all/coverage x": "coverage x",
+    "all/type_sliced_wasserstein x": "types' sliced W x",
+    "rare/type_sliced_wasserstein x": "rare types' sliced W x",
+    "all/lfc_slope x": "fold-change slope x",
+    "all/memorisation_share": "memorisation",
+    "membership": "attack",
+    "membership rare": "attack, rare",
+}
 
 
 def run(path, labels_key, batch_key, seed, model):
@@ -73,6 +89,21 @@ def worst_attack(table, group):
     return rows["value"].max() if len(rows) else np.nan
 
 
+def markdown(table):
+    """Return means and standard deviations over seeds, one line for each data set."""
+    by = table.groupby("data", sort=False)
+    mean, sd, audits = by.mean(numeric_only=True), by.std(numeric_only=True), by["audit"].agg(", ".join)
+    names = [name for name in COLUMNS if name in mean]
+    lines = ["| data | " + " | ".join(COLUMNS[name] for name in names) + " | audits |", "|---" * (len(names) + 2) + "|"]
+    for data in mean.index:
+        cells = [
+            "–" if np.isnan(mean.loc[data, name]) else f"{mean.loc[data, name]:.2f} ± {sd.loc[data, name]:.2f}"
+            for name in names
+        ]
+        lines.append(f"| {data} | " + " | ".join(cells) + f" | {audits[data]} |")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+")
@@ -81,14 +112,20 @@ def main():
     parser.add_argument("--model", default="garage")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="quality.csv")
+    parser.add_argument("--join", action="store_true", help="the files are tables of runs; join them")
     options = parser.parse_args()
     rows = []
+    if options.join:
+        table = pd.concat([pd.read_csv(path) for path in options.files])
+        Path(options.out).with_suffix(".md").write_text(markdown(table), encoding="utf-8")
+        return
     for path in options.files:
         for seed in range(options.seeds):
             row = run(path, options.labels_key, options.batch_key, seed, options.model)
             rows.append({"data": Path(path).stem, "seed": seed} | row)
             pd.DataFrame(rows).to_csv(options.out, index=False)
             print(pd.Series(rows[-1]).to_string(), flush=True)
+    Path(options.out).with_suffix(".md").write_text(markdown(pd.DataFrame(rows)), encoding="utf-8")
     table = pd.DataFrame(rows).drop(columns=["seed", "audit"]).groupby("data", sort=False).mean(numeric_only=True)
     print(table.T.round(3).to_string())
 

@@ -139,3 +139,12 @@ def test_long_axes_across_the_dimensions_keep_their_length():
     made = drawn(latent, np.zeros(6000, dtype=np.int64), 1.0)
     for axis in mix / np.linalg.norm(mix, axis=1, keepdims=True):
         assert (made @ axis).std() == pytest.approx((points @ axis).std(), rel=0.1)
+
+
+def test_seeds_of_small_strata_can_be_moved_farther():
+    draws, codes = normal_draws(sizes=(200, 12))
+    latent = fitted(draws, codes)
+    made = latent.draw(np.repeat([0, 1], 12), 0.0, np.random.default_rng(0), jitter_of_few=1.0)
+    nearest = np.linalg.norm(made[:, None] - draws[-1][None], axis=2).min(axis=1)
+    assert nearest[:12].max() < 1e-4  # not moved
+    assert nearest[12:].min() > 0.05

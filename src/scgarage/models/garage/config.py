@@ -47,7 +47,8 @@ class GarageConfig:
         Neighbours in its type among which a seed is moved (measured).
     jitter
         How far seeds are moved, 0 to 1; at 1 nothing of a single cell is left. ``"auto"`` takes the smallest of 0.5,
-        0.7, 0.85 and 1 at which positions are no nearer to training than to validation cells.
+        0.7, 0.85 and 1 at which positions are no nearer to training than to validation cells; 1 with fewer than 200
+        validation cells, and for types with fewer than 30 training cells.
     max_cells
         Cells that the factors are fitted on at most, rare types kept whole.
     resolution

@@ -20,6 +20,9 @@ DEPTH_MARGIN = 0.2
 ENOUGH = 20
 """Cells of a stratum from which the distribution of a dimension is taken as it is."""
 
+FEW = 30
+"""Cells of a stratum below which validation cells of other strata cannot vouch for how far its seeds must be moved."""
+
 ENOUGH_TO_CORRELATE = 50
 """Cells of a stratum from which the covariance is taken."""
 
@@ -148,8 +151,12 @@ class Latent:
         away = np.where(present[..., None], points - middle[:, None], np.float32(0))
         return away, present, middle
 
-    def draw(self, codes: NDArray[np.int64], jitter: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    def draw(
+        self, codes: NDArray[np.int64], jitter: float, rng: np.random.Generator, *, jitter_of_few: float | None = None
+    ) -> NDArray[np.float32]:
         """Draw a position for each stratum number (n_cells,): shape (n_cells, n_dims).
+
+        ``jitter_of_few`` is the jitter of strata with fewer than :data:`FEW` cells, the same as the others' by default.
 
         The seeds of a stratum are used evenly and the noise is centred, so that as many cells vary less from draw to
         draw than independent ones would, without being less varied themselves. A stratum without seeds uses all its
@@ -163,7 +170,8 @@ class Latent:
             if not len(everyone):
                 positions[wanted] = self.mean[code] + self._noise(len(wanted), rng)
                 continue
-            pool, moved = (own, jitter) if len(own) else (everyone, 1.0)
+            asked = jitter_of_few if jitter_of_few is not None and len(everyone) < FEW else jitter
+            pool, moved = (own, asked) if len(own) else (everyone, 1.0)
             # A few cells cannot say how they are distributed: more are drawn beside them.
             beside = max(REFERENCE - len(wanted), 0) if moved > 0 else 0
             starts = np.concatenate([_evenly(len(pool), n, rng) for n in (len(wanted), beside)])

@@ -205,7 +205,7 @@ class Garage(GenerativeModel):
         scale = torch.from_numpy(latent.scale())
         jitter, n_copies = self._adversary["jitter"], 4
         codes = np.tile(self._codes, n_copies)
-        starts = np.concatenate([latent.draw(self._codes, jitter, self._rng) for _ in range(n_copies)])
+        starts = np.concatenate([self._starts(self._codes, jitter, self._rng) for _ in range(n_copies)])
         reals = np.concatenate([self._draws[number % len(self._draws)] for number in range(n_copies)])
         types = torch.from_numpy(strata.split(codes)[0])
         columns = {START: torch.from_numpy(starts) / scale, REAL: torch.from_numpy(reals) / scale, TYPE: types}
@@ -234,14 +234,10 @@ class Garage(GenerativeModel):
 
     def _validator(self, held: NDArray[np.float32], codes: NDArray[np.int64]) -> Callable[[], float]:
         """Return a function for the distance to validation cells, with the same starts each time."""
-        latent, jitter, scale = (
-            self.parts["latent"],
-            self._adversary["jitter"],
-            torch.from_numpy(self.parts["latent"].scale()),
-        )
+        jitter, scale = self._adversary["jitter"], torch.from_numpy(self.parts["latent"].scale())
         rng = np.random.default_rng(self.config.random_state)
         repeated = np.tile(codes, 5)
-        starts = torch.from_numpy(latent.draw(repeated, jitter, rng)) / scale
+        starts = torch.from_numpy(self._starts(repeated, jitter, rng)) / scale
         types = torch.from_numpy(self.parts["strata"].split(repeated)[0])
         real = torch.from_numpy(held) / scale
 
@@ -277,12 +273,18 @@ class Garage(GenerativeModel):
             about={"refused_copies": refused},
         )
 
+    def _starts(self, codes: NDArray[np.int64], jitter: float, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Draw jittered seeds; those of small strata are moved all the way, unless the user chose how far."""
+        few = 1.0 if self.config.jitter == "auto" else None
+        drawn: NDArray[np.float32] = self.parts["latent"].draw(codes, jitter, rng, jitter_of_few=few)
+        return drawn
+
     @torch.no_grad()
     def _positions(
         self, codes: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
     ) -> NDArray[np.float32]:
         latent: Latent = self.parts["latent"]
-        positions = latent.draw(codes, self.about["jitter"], rng)
+        positions = self._starts(codes, self.about["jitter"], rng)
         if not self.about["refined"]:
             return positions
         scale = torch.from_numpy(latent.scale())
