@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import scgarage as sg
-from scgarage.cli import COMMANDS, main
-from scgarage.cli.analyse import ANALYSES, join_analysis
+from scgarage.cli import main
+from scgarage.cli.analyse import ANALYSES
 
 TINY = [
     "--params.n-iterations", "2", "--params.gat-epochs", "2", "--params.n-top-genes", "30",
@@ -25,18 +25,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch):
-    """Run a command line whether or not the commands are registered."""
-    for name, command in ANALYSES.items():
-        monkeypatch.setitem(COMMANDS, name, command)
-    return lambda *arguments: main(join_analysis([str(argument) for argument in arguments]))
-
-
-def test_two_words_are_one_command():
-    assert join_analysis(["analyse", "seeds", "x"]) == ["analyse-seeds", "x"]
-    assert join_analysis(["analyse", "nothing"]) == ["analyse", "nothing"]
-    assert join_analysis(["analyse"]) == ["analyse"]
-    assert join_analysis(["fit", "analyse", "seeds"]) == ["fit", "analyse", "seeds"]
+def run():
+    return lambda *arguments: main([str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("name", ANALYSES)

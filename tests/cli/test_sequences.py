@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from scgarage.cli import main
-from scgarage.cli.sequences import SEQUENCES, join_sequences
+from scgarage.cli.sequences import SEQUENCES
 from scgarage.sequences import MOTIFS, read_fasta, simulate_sequences, write_fasta
 
 
@@ -18,12 +18,6 @@ def folder(tmp_path, monkeypatch):
 
 def run(line):
     return main(line.split())
-
-
-def test_two_words_are_one_command():
-    assert join_sequences(["sequences", "fit", "x"]) == ["sequences-fit", "x"]
-    assert join_sequences(["sequences", "nothing"]) == ["sequences", "nothing"]
-    assert join_sequences(["fit", "sequences", "fit"]) == ["fit", "sequences", "fit"]
 
 
 @pytest.mark.parametrize("name", SEQUENCES)

@@ -1,6 +1,6 @@
 """``scgarage analyse attention | rare-utility | markers | leakage | seeds``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from scgarage.cli.analyse_attention import run_analyse_attention
 from scgarage.cli.analyse_leakage import run_analyse_leakage
@@ -8,9 +8,7 @@ from scgarage.cli.analyse_markers import run_analyse_markers
 from scgarage.cli.analyse_rare_utility import run_analyse_rare_utility
 from scgarage.cli.analyse_seeds import run_analyse_seeds
 
-__all__ = ["ANALYSES", "join_analysis"]
-
-ANALYSE = "analyse"
+__all__ = ["ANALYSES"]
 
 ANALYSES: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     "analyse-attention": (
@@ -45,18 +43,3 @@ ANALYSES: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     ),
 }
 """Commands by name, as in :data:`scgarage.cli.COMMANDS`."""
-
-
-def join_analysis(arguments: Sequence[str]) -> list[str]:
-    """Make one command of two words: ``analyse attention`` becomes ``analyse-attention``.
-
-    Examples
-    --------
-    >>> join_analysis(["--debug", "analyse", "leakage", "cells.h5ad"])
-    ['--debug', 'analyse-leakage', 'cells.h5ad']
-    """
-    given = list(arguments)
-    first = next((place for place, argument in enumerate(given) if not argument.startswith("-")), len(given))
-    if given[first : first + 1] == [ANALYSE] and f"{ANALYSE}-{''.join(given[first + 1 : first + 2])}" in ANALYSES:
-        given[first : first + 2] = [f"{ANALYSE}-{given[first + 1]}"]
-    return given

@@ -9,8 +9,9 @@ from typing import Any
 from docstring_parser import DocstringStyle, parse
 from jsonargparse import ArgumentParser
 
-from scgarage.cli.analyse import join_analysis
-from scgarage.cli.sequences import join_sequences
+from scgarage.cli.analyse import ANALYSES
+from scgarage.cli.sequences import SEQUENCES
+from scgarage.cli.two_words import join_words
 
 __all__ = ["build_parser", "normalise", "settings_of"]
 
@@ -77,7 +78,7 @@ def build_parser(commands: dict[str, tuple[Callable[..., None], tuple[str, ...],
 def normalise(arguments: Sequence[str]) -> list[str]:
     """Spell options as jsonargparse does: ``--labels-key`` becomes ``--labels_key``."""
     result = []
-    for argument in join_sequences(join_analysis(arguments)):
+    for argument in join_words(join_words(arguments, "analyse", ANALYSES), "sequences", SEQUENCES):
         option, *value = SHORT.get(argument, argument).split("=", 1)
         if re.fullmatch(r"--[a-z][a-z._-]*", option):
             option = option[:2] + option[2:].replace("-", "_")

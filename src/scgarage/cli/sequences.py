@@ -1,15 +1,13 @@
 """``scgarage sequences split | fit | sample | evaluate``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from scgarage.cli.sequences_evaluate import run_sequences_evaluate
 from scgarage.cli.sequences_fit import run_sequences_fit
 from scgarage.cli.sequences_sample import run_sequences_sample
 from scgarage.cli.sequences_split import run_sequences_split
 
-__all__ = ["SEQUENCES", "join_sequences"]
-
-NOUN = "sequences"
+__all__ = ["SEQUENCES"]
 
 SEQUENCES: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     "sequences-split": (
@@ -36,18 +34,3 @@ SEQUENCES: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     ),
 }
 """Commands by name, as in :data:`scgarage.cli.COMMANDS`."""
-
-
-def join_sequences(arguments: Sequence[str]) -> list[str]:
-    """Make one command of two words: ``sequences fit`` becomes ``sequences-fit``.
-
-    Examples
-    --------
-    >>> join_sequences(["--debug", "sequences", "fit", "train.fa"])
-    ['--debug', 'sequences-fit', 'train.fa']
-    """
-    given = list(arguments)
-    first = next((place for place, argument in enumerate(given) if not argument.startswith("-")), len(given))
-    if given[first : first + 1] == [NOUN] and f"{NOUN}-{''.join(given[first + 1 : first + 2])}" in SEQUENCES:
-        given[first : first + 2] = [f"{NOUN}-{given[first + 1]}"]
-    return given
