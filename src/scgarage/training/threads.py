@@ -13,8 +13,7 @@ def one_thread() -> Iterator[None]:
     """Compute on one processor thread inside the block.
 
     For small networks: their operations take microseconds, and a second thread that another program keeps from running
-    makes every one of them wait (measured: 600 iterations of the default model's adversarial stage took 5 seconds on
-    idle cores and more than 200 on busy ones).
+    makes every one of them wait: on busy cores the adversarial stage of the default model took minutes, not seconds.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
