@@ -25,8 +25,9 @@ from scgarage.models.garage.hurdle import Hurdle
 from scgarage.models.garage.jitter import choose_jitter
 from scgarage.models.garage.latent import Latent
 from scgarage.models.garage.poisson_mixture import PoissonMixture
-from scgarage.models.garage.refine import REAL, START, TYPE, Refiner, critic, refining_phases
+from scgarage.models.garage.refine import REAL, START, TYPE, Refiner, critic, paired, refining_phases
 from scgarage.models.garage.request import divide
+from scgarage.models.garage.seeding import at_most, choose_seeds
 from scgarage.models.garage.strata import Strata
 from scgarage.models.options import FitOptions
 from scgarage.models.spec import Wanted
@@ -121,13 +122,13 @@ class Garage(GenerativeModel):
         )
         log_expr = data.values if data.totals is None else log1p_cp10k(data.values)
         self._selected = factor_genes(log_expr, codes, c.n_factor_genes)
-        rows = _at_most(cells.strata, c.max_cells, rng)
+        rows = at_most(cells.strata, c.max_cells, rng)
         used = cells.take(rows)
         gibbs = GibbsSettings(c.n_factors, c.n_sweeps, c.n_kept, c.ridge, c.min_cells)
         self.parts["decoder"], draws = Decoder.fit(used, marginal, self._selected, gibbs, rng)
         sizes = np.broadcast_to(np.log(used.totals).astype(np.float32)[None, :, None], (len(draws), len(rows), 1))
         positions = np.concatenate([draws, sizes], axis=2)
-        seeds = self._choose_seeds(used.strata, rng)
+        seeds = choose_seeds(used.strata, c.seeds, c.seed_share, rng)
         self.seed_names = tuple(data.names[row] for row in rows[seeds])
         self.parts["latent"] = Latent.fit(positions, used.strata, strata, seeds=seeds, n_neighbours=c.n_neighbors)
         if data.totals is not None:
@@ -136,17 +137,6 @@ class Garage(GenerativeModel):
         self._draws, self._codes = positions, used.strata
         self.sizes = {"n_dims": positions.shape[2], "n_types": strata.n_types}
         self.networks = self.skeleton()
-
-    def _choose_seeds(self, codes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        if self.config.seeds == "all":
-            return np.arange(len(codes))
-        if self.config.seeds == "none":
-            return np.empty(0, dtype=np.int64)
-        chosen = []
-        for code in np.unique(codes):
-            own = rng.permutation(np.flatnonzero(codes == code))
-            chosen.append(own[: max(3, round(self.config.seed_share * len(own)))])
-        return np.sort(np.concatenate(chosen))
 
     def skeleton(self) -> nn.ModuleDict:
         """Return the generator that bends positions, and its critic."""
@@ -209,7 +199,7 @@ class Garage(GenerativeModel):
         reals = np.concatenate([self._draws[number % len(self._draws)] for number in range(n_copies)])
         types = torch.from_numpy(strata.split(codes)[0])
         columns = {START: torch.from_numpy(starts) / scale, REAL: torch.from_numpy(reals) / scale, TYPE: types}
-        columns = {REAL: columns[REAL], TYPE: columns[TYPE], START: _paired(columns[START], codes, self._rng)}
+        columns = {REAL: columns[REAL], TYPE: columns[TYPE], START: paired(columns[START], codes, self._rng)}
         validate = self._validator(held, held_codes)
         before = validate()
         result = train(
@@ -330,25 +320,3 @@ class Garage(GenerativeModel):
     def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
         kept = {name: value for name, value in self._adversary.items() if value is not None}
         return super()._training_summary(result) | kept | {"seed_cells": list(self.seed_names)}
-
-
-def _at_most(codes: NDArray[np.int64], limit: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the rows of at most ``limit`` cells; strata give up cells in proportion, but keep 200 each."""
-    if len(codes) <= limit:
-        return np.arange(len(codes))
-    sizes = np.bincount(codes)
-    share = limit / len(codes)
-    kept = [
-        rng.permutation(np.flatnonzero(codes == code))[: max(min(200, size), round(share * size))]
-        for code, size in enumerate(sizes)
-        if size
-    ]
-    return np.sort(np.concatenate(kept))
-
-
-def _paired(starts: torch.Tensor, codes: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
-    """Shuffle starts within strata, so that none is paired with the very cell that it came from."""
-    shuffled = rng.permutation(len(codes))
-    order = np.empty(len(codes), dtype=np.int64)
-    order[np.argsort(codes, kind="stable")] = shuffled[np.argsort(codes[shuffled], kind="stable")]
-    return starts[torch.from_numpy(order)]

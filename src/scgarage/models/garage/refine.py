@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -12,7 +14,7 @@ from scgarage.losses import R1, R2, Balanced, Game, Relativistic, SpectralNorm, 
 from scgarage.nn import ProjectionCritic, mlp
 from scgarage.training import Batch, Losses, Phase
 
-__all__ = ["REAL", "START", "TYPE", "Refiner", "critic", "refining_game", "refining_phases"]
+__all__ = ["REAL", "START", "TYPE", "Refiner", "critic", "paired", "refining_game", "refining_phases"]
 
 START, REAL, TYPE = "start", "real", "type"
 """Columns of the batches: positions that the latent distribution gives, positions of real cells, type numbers."""
@@ -128,3 +130,21 @@ def refining_phases(
         after = partial(game.after_critic_step, networks[name]) if name == "critic" else None
         phases.append(Phase(name, networks[name], optimizer, losses, after_step=after))
     return phases
+
+
+def paired(starts: Tensor, codes: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+    """Shuffle starts within strata, so that none is paired with the very cell that it came from.
+
+    Parameters
+    ----------
+    starts
+        Jittered seeds, (n_cells, n_dims).
+    codes
+        Their strata, (n_cells,).
+    rng
+        Source of randomness.
+    """
+    shuffled = rng.permutation(len(codes))
+    order = np.empty(len(codes), dtype=np.int64)
+    order[np.argsort(codes, kind="stable")] = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    return starts[torch.from_numpy(order)]
