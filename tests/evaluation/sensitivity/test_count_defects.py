@@ -46,6 +46,7 @@ def test_counts_stay_counts_and_labels_and_the_input_stay(defect, cells: AnnData
         (defects.dropout, 0.8),
         (defects.averaged, 1.0),
         (defects.merged_types, 1.0),
+        (defects.merged_rare_types, 1.0),
         (defects.permuted_genes, 1.0),
         (defects.independent_genes, 1.0),
         (defects.shrunken_variance, 1.0),
@@ -84,3 +85,18 @@ def test_merged_types_have_the_same_mean(cells: AnnData) -> None:
 def test_a_missing_column_is_an_error(cells: AnnData) -> None:
     with pytest.raises(KeyError, match="no such"):
         defects.permuted_genes(cells, "no such")
+
+
+def test_the_common_type_least_like_the_commonest_is_merged_with_it() -> None:
+    """B is the commonest; A is nearly B, C is far; R is farther and rare."""
+    means = {"B": [9, 1, 1, 1], "A": [8, 2, 1, 1], "C": [1, 1, 9, 1], "R": [0.1, 0.1, 0.1, 40]}
+    labels = np.repeat(list(means), [50, 30, 16, 4])
+    values = np.random.default_rng(0).poisson([means[name] for name in labels]).astype(np.float32)
+    toy = AnnData(values, obs={KEY: labels})
+    made = dense(defects.merged_types(toy, KEY))
+    changed = set(labels[(made != values).any(axis=1)])
+    assert changed == {"B", "C"}
+    rare = dense(defects.merged_rare_types(toy, KEY))
+    assert set(labels[(rare != values).any(axis=1)]) == {"R"}
+    assert 10 < rare[labels == "R", 3].mean() < 30
+    assert rare[labels == "R", :3].sum() > 0

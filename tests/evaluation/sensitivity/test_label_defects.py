@@ -41,6 +41,17 @@ def test_labels_are_permuted_and_cells_stay(cells: AnnData) -> None:
     assert (made.X != cells.X).nnz == 0
 
 
+def test_half_of_the_rare_cells_swap_labels_with_common_ones(cells: AnnData) -> None:
+    made = defects.mislabelled_rare_types(cells, KEY, random_state=1)
+    assert counts(made).to_dict() == counts(cells).to_dict()
+    before, after = (adata.obs[KEY].astype(str).to_numpy() for adata in (cells, made))
+    changed = before != after
+    assert changed.sum() == 2 * (counts(cells)["pDC"] // 2)
+    assert ((before[changed] == "pDC") != (after[changed] == "pDC")).all()
+    common = cells[cells.obs[KEY].isin(["B", "T"])].copy()
+    assert (defects.mislabelled_rare_types(common, KEY).obs[KEY] != common.obs[KEY]).any()
+
+
 def test_the_largest_batch_stays(cells: AnnData) -> None:
     made = defects.one_batch(cells, KEY, batch_key="batch")
     assert made.obs["batch"].unique().tolist() == ["two"]

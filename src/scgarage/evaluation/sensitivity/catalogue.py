@@ -33,6 +33,14 @@ DEFECTS: dict[str, Defect] = {
     "types merged": Defect(
         count_defects.merged_types, ("c2st_forest", "lfc_slope", "label_fidelity", "type_wasserstein_2")
     ),
+    "rare types merged": Defect(
+        count_defects.merged_rare_types,
+        ("type_wasserstein_2", "type_sliced_wasserstein", "label_fidelity", "lfc_slope"),
+    ),
+    "rare types mislabelled": Defect(
+        label_defects.mislabelled_rare_types,
+        ("type_wasserstein_2", "label_fidelity", "lfc_slope", "lfc_correlation", "marker_overlap", "rare_retention"),
+    ),
     "proportions skewed": Defect(label_defects.skewed_proportions, ("type_proportion_tv",)),
     "genes permuted within types": Defect(
         count_defects.permuted_genes, ("gene_correlation_error", "c2st_forest_genes", "recall")

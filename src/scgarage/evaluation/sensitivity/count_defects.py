@@ -17,6 +17,7 @@ __all__ = [
     "half_depth",
     "independent_genes",
     "jittered_copies",
+    "merged_rare_types",
     "merged_types",
     "permuted_genes",
     "shrunken_variance",
@@ -30,6 +31,9 @@ DROPPED = 0.2
 
 VARIANCE_KEPT = 0.7
 """Share of the variance within a type that shrinking keeps."""
+
+RARE = 0.05
+"""Share of the cells below which a type is rare."""
 
 Counts = sparse.csr_matrix
 Dense = NDArray[np.float64]
@@ -78,20 +82,38 @@ def averaged(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnDa
 
 
 def merged_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
-    """Return the cells with those of the two commonest types mixed, half of one and half of the other each.
+    """Return the cells with those of two common types mixed, half of one and half of the other each.
 
-    Labels stay as they were.
+    The types are the commonest one and, of those with 5 % of the cells, the one least like it. Labels stay.
     """
     rng = np.random.default_rng(random_state)
     counts, labels = _counts(cells), _labels(cells, labels_key)
-    types, sizes = np.unique(labels, return_counts=True)
-    first, second = (np.flatnonzero(labels == name) for name in types[np.argsort(-sizes, kind="stable")][:2])
-    rows = np.concatenate([first, second])
-    others = np.concatenate([rng.choice(second, len(first)), rng.choice(first, len(second))])
-    mixed = _thinned(counts[rows], 0.5, rng) + _thinned(counts[others], 0.5, rng)
-    kept = np.setdiff1d(np.arange(len(labels)), rows)
-    stacked = sparse.vstack([mixed, counts[kept]]).tocsr()
-    return _with_counts(cells, stacked[np.argsort(np.concatenate([rows, kept]))])
+    names, sizes, profiles = _profiles(counts, labels)
+    first = int(np.argmax(sizes))
+    common = sizes >= RARE * len(labels)
+    common[np.argsort(-sizes, kind="stable")[:2]] = True
+    second = int(np.argmax(np.where(common, _distance(profiles, first), -1)))
+    rows, others = (np.flatnonzero(labels == names[number]) for number in (first, second))
+    partners = np.concatenate([rng.choice(others, len(rows)), rng.choice(rows, len(others))])
+    return _with_counts(cells, _mixed(counts, np.concatenate([rows, others]), partners, rng))
+
+
+def merged_rare_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
+    """Return the cells with half the counts of rare ones from cells of the common type most like them.
+
+    Rare types have less than 5 % of the cells; where none has, the smallest one counts as rare. Labels stay.
+    """
+    rng = np.random.default_rng(random_state)
+    counts, labels = _counts(cells), _labels(cells, labels_key)
+    names, sizes, profiles = _profiles(counts, labels)
+    rare = sizes < RARE * len(labels)
+    rare[np.argmin(sizes)] |= not rare.any()
+    rows, partners = [], []
+    for number in np.flatnonzero(rare):
+        nearest = int(np.argmin(np.where(rare, np.inf, _distance(profiles, int(number)))))
+        rows.append(np.flatnonzero(labels == names[number]))
+        partners.append(rng.choice(np.flatnonzero(labels == names[nearest]), len(rows[-1])))
+    return _with_counts(cells, _mixed(counts, np.concatenate(rows), np.concatenate(partners), rng))
 
 
 def permuted_genes(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
@@ -129,6 +151,27 @@ def _within_types(cells: AnnData, labels_key: str, change: Callable[[Dense], NDA
     rows = [np.flatnonzero(labels == name) for name in np.unique(labels)]
     changed = [sparse.csr_matrix(change(counts[members].toarray()).astype(np.float32)) for members in rows]
     return _with_counts(cells, sparse.vstack(changed).tocsr()[np.argsort(np.concatenate(rows))])
+
+
+def _profiles(counts: Counts, labels: NDArray[np.str_]) -> tuple[NDArray[np.str_], NDArray[np.int64], Dense]:
+    """Return names, numbers of cells and log1p CP10k of the summed counts of the types."""
+    names, codes = np.unique(labels, return_inverse=True)
+    sums = sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes))))) @ counts
+    profiles = np.log1p(1e4 * sums.toarray() / np.maximum(sums.sum(axis=1).A1, 1)[:, None])
+    return names, np.bincount(codes), profiles
+
+
+def _distance(profiles: Dense, number: int) -> Dense:
+    """Return how far the types are from one of them, 0 for itself."""
+    return np.asarray(np.linalg.norm(profiles - profiles[number], axis=1))
+
+
+def _mixed(counts: Counts, rows: NDArray[np.intp], partners: NDArray[np.intp], rng: np.random.Generator) -> Counts:
+    """Replace half the counts of some cells by half those of others."""
+    mixed = _thinned(counts[rows], 0.5, rng) + _thinned(counts[partners], 0.5, rng)
+    kept = np.setdiff1d(np.arange(counts.shape[0]), rows)
+    stacked: Counts = sparse.vstack([mixed, counts[kept]]).tocsr()[np.argsort(np.concatenate([rows, kept]))]
+    return stacked
 
 
 def _thinned(counts: Counts, share: float, rng: np.random.Generator) -> Counts:
