@@ -53,6 +53,18 @@ def test_a_dry_run_plans_one_job_for_each_cell(grid):
 
 
 @needs_snakemake
+@pytest.mark.skipif(
+    importlib.util.find_spec("snakemake_executor_plugin_slurm") is None, reason="needs Snakemake's SLURM plugin"
+)
+def test_a_dry_run_with_the_profile_asks_slurm_for_memory_and_time(grid):
+    profile = str(WORKFLOW / "profiles" / "slurm")
+    shown = snakemake(grid.path.parent, "--dry-run", "--profile", profile)
+    assert re.search(r"cell +4\n", shown)
+    assert shown.count("mem_mb=8000") >= 4
+    assert shown.count("runtime=120") >= 4
+
+
+@needs_snakemake
 @pytest.mark.slow
 def test_a_local_run_makes_table_and_summary_once(plan, write_plan):
     plan["models"] = plan["models"][1:]

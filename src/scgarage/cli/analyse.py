@@ -1,9 +1,10 @@
-"""``scgarage analyse attention | rare-utility | markers | leakage | seeds``."""
+"""``scgarage analyse attention | rare-utility | markers | leakage | seeds | legacy``."""
 
 from collections.abc import Callable
 
 from scgarage.cli.analyse_attention import run_analyse_attention
 from scgarage.cli.analyse_leakage import run_analyse_leakage
+from scgarage.cli.analyse_legacy import run_analyse_legacy
 from scgarage.cli.analyse_markers import run_analyse_markers
 from scgarage.cli.analyse_rare_utility import run_analyse_rare_utility
 from scgarage.cli.analyse_seeds import run_analyse_seeds
@@ -40,6 +41,14 @@ ANALYSES: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         ("data",),
         "  scgarage analyse seeds cells.h5ad --out seeds\n"
         "  scgarage analyse seeds cells.h5ad --also [other.h5ad] --models [garage,copula] --seeds 5 --out seeds",
+    ),
+    "analyse-legacy": (
+        run_analyse_legacy,
+        ("synthetic",),
+        "  scgarage analyse legacy synthetic.h5ad --real cells.h5ad --out legacy.csv\n"
+        "  scgarage analyse legacy garage.h5ad --also [theirs.h5ad] --real cells.h5ad --labels-key cell_type "
+        "--out legacy.csv\n"
+        "  scgarage analyse legacy synthetic.h5ad --real cells.h5ad --models [garage,copula] --out legacy.csv",
     ),
 }
 """Commands by name, as in :data:`scgarage.cli.COMMANDS`."""

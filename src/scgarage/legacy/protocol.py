@@ -1,0 +1,6 @@
+"""How tables of the published evaluation are marked."""
+
+__all__ = ["PROTOCOL"]
+
+PROTOCOL = "legacy"
+"""Value of the column ``protocol``."""
