@@ -51,11 +51,6 @@ def with_labels(make: Callable[[pd.Series], object]) -> Callable[[ad.AnnData], N
     return change
 
 
-def with_one_of_a_kind(labels: pd.Series) -> pd.Series:
-    labels.iloc[0] = "lonely"
-    return labels
-
-
 def with_missing_label(labels: pd.Series) -> pd.Series:
     labels.iloc[0] = np.nan
     return labels
@@ -93,7 +88,6 @@ CASES = {
     "missing donor column": (lambda: split(cells(), donor_key="donor"), "no 'donor'"),
     "missing labels": (lambda: fit(changed(with_labels(with_missing_label))), "no label for 1 of 120"),
     "one cell type": (lambda: fit(changed(with_labels(lambda _: "T"))), "one type|at least 2|2 types"),
-    "a type with one cell": (lambda: split(changed(with_labels(with_one_of_a_kind))), "lonely"),
     "NaN value": (lambda: fit(changed(with_value(np.nan))), "NaN"),
     "infinite value": (lambda: fit(changed(with_value(np.inf))), "infinite"),
     "negative value": (lambda: fit(changed(with_value(-3.0))), "negative"),

@@ -31,7 +31,12 @@ def test_everything_the_default_model_says_is_in_words():
     [
         ({"refined": True}, "The adversarial stage was used: "),
         ({"refined_score": None}, "The adversarial stage was not trained"),
-        ({"refused_copies": 1}, "1 cell equalled a training cell when drawn and was drawn anew."),
+        ({"refused_copies": 1}, "1 drawn cell equalled a training cell and was drawn anew."),
+        (
+            {"refused_near": 1200},
+            "No drawn cell equalled a training cell. 1,200 drawn cells lay too near to a training cell without being "
+            "equal and were drawn anew.",
+        ),
     ],
 )
 def test_each_outcome_has_its_words(changes, text):

@@ -28,8 +28,8 @@ def test_unused_categories_are_no_types():
     assert CellTypes.read(adata, "cell_type", purpose="seeds").names.tolist() == ["B", "T"]
 
 
-def test_missing_key_names_columns_and_the_selector_that_needs_none():
-    with pytest.raises(InputError, match=r"stratified seeds need cell types.*'cell_type'.*only 'random'"):
+def test_missing_key_names_columns_and_the_selector_that_needs_it():
+    with pytest.raises(InputError, match=r"stratified seeds need cell types.*'cell_type'.*only 'stratified' needs"):
         CellTypes.read(cells(["T", "B"]), None, purpose="stratified seeds")
 
 

@@ -60,16 +60,15 @@ def run_analyse_leakage(
     """
     check_folder(out, *FILES, overwrite=overwrite)
     make_model("garage-faithful", params)
-    from scgarage.biology import LEAKAGES, analyse_leakage
+    from scgarage.biology.leakage import LEAKAGES, PUBLISHED, analyse_leakage
     from scgarage.preprocess import split
-    from scgarage.seeds import SELECTORS
 
     adata = read.read(data, labels_key=labels_key)
     result = analyse_leakage(
         split(adata, labels_key=labels_key, random_state=random_state),
         labels_key=labels_key,
         leakages=leakages or LEAKAGES,
-        selectors=selectors or tuple(SELECTORS),
+        selectors=selectors or PUBLISHED,
         n_seeds=seeds,
         params=params,
         layer=layer,

@@ -15,7 +15,7 @@ def run_fit(
     out: str,
     labels_key: str = "cell_type",
     no_labels: bool = False,
-    batch_key: str | None = None,
+    batch_key: list[str] | str | None = None,
     model: str = "garage",
     params: dict[str, Any] | None = None,
     layer: str | None = None,
@@ -47,7 +47,8 @@ def run_fit(
     no_labels
         Fit without cell types; the cells made have none either.
     batch_key
-        Column of obs with the batch, the technology or a treatment that the model shall know.
+        Column of obs with the batch, the technology or a treatment that the model shall know; of several,
+        [donor,condition], every combination is a batch.
     model
         Name of the model; see `scgarage models`.
     params

@@ -39,7 +39,7 @@ def run_sample(
     types
         Number of cells for each type instead, as JSON: '{"pDC": 500, "Mk": 500}'.
     batch
-        Batch to make all cells in, of a model fitted with --batch-key.
+        Batch to make all cells in, of a model fitted with --batch-key; of several columns "donor1 | stim".
     proportions
         Types of -n cells: train for those of the training cells, balanced for as many of each.
     csv

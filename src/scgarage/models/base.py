@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from scgarage.errors import InputError
 from scgarage.models import persistence
 from scgarage.models.config import config_from_values, config_values, make_config
+from scgarage.models.covariates import columns_of
 from scgarage.models.data import TrainingData, ValidationData, hold_out, prepare, prepare_validation
 from scgarage.models.drawn import Drawn
 from scgarage.models.options import FitOptions
@@ -102,7 +103,7 @@ class GenerativeModel(ABC):
         *,
         labels_key: str | None = None,
         layer: str | None = None,
-        batch_key: str | None = None,
+        batch_key: str | Sequence[str] | None = None,
         validation: ad.AnnData | float | None = 0.1,
         options: FitOptions | None = None,
     ) -> Self:
@@ -118,7 +119,8 @@ class GenerativeModel(ABC):
         layer
             Layer that holds the values; ``X`` by default.
         batch_key
-            Column of ``obs`` with the batch, the technology or a treatment, for models that can condition on it.
+            Column of ``obs`` with the batch, the technology, a treatment or anything else in categories, for models
+            that can condition on it; of several, such as ``["donor", "condition"]``, the combinations are batches.
         validation
             Cells that decide when training stops, never learned from: an AnnData such as ``split.validation``, a
             share to take from ``adata`` (types with fewer than 20 cells give none), or ``None`` to train to the end.
@@ -143,7 +145,7 @@ class GenerativeModel(ABC):
         data = prepare(adata, batch_key=batch_key, **how)
         if isinstance(validation, float | int) and validation:
             kept, held = hold_out(
-                adata, [labels_key, batch_key], float(validation), random_state=self.config.random_state
+                adata, [labels_key, *columns_of(batch_key)], float(validation), random_state=self.config.random_state
             )
             if held is not None:
                 data = prepare(kept, batch_key=batch_key, **how)
@@ -168,7 +170,7 @@ class GenerativeModel(ABC):
         self,
         spec: SampleSpec,
         *,
-        batch: str | None = None,
+        batch: str | Mapping[str, str] | None = None,
         proportions: Proportions = "train",
         random_state: int = 0,
     ) -> ad.AnnData:
@@ -181,7 +183,9 @@ class GenerativeModel(ABC):
             with ``batch_key``, a table of numbers with a row for each type and a column for each batch. Exactly that
             many cells come back.
         batch
-            Batch to make all cells in; by default types come in the batches in which they were seen.
+            Batch to make all cells in, by name or by a value for each column, such as ``{"donor": "d1", "condition":
+            "stim"}``; by default types come in the batches in which they were seen. A combination without training
+            cells is made, with a warning, from what its values did elsewhere.
         proportions
             Types of a plain number of cells: ``"train"`` for those of the training cells, ``"balanced"`` for as many of
             each, or a share for each type, such as ``{"pDC": 0.2, "Mk": 0.8}``.
@@ -207,6 +211,7 @@ class GenerativeModel(ABC):
             spec,
             self.types,
             batches=self.batches,
+            batch_columns=columns_of(self.about["batch_key"]),
             batch=batch,
             proportions=proportions,
             type_counts=self.about["type_counts"],
@@ -291,7 +296,7 @@ class GenerativeModel(ABC):
         return f"{type(self).__name__}({state})"
 
     # ------------------------------------------------------------------ bookkeeping
-    def _check_keys(self, adata: ad.AnnData, labels_key: str | None, batch_key: str | None) -> None:
+    def _check_keys(self, adata: ad.AnnData, labels_key: str | None, batch_key: str | Sequence[str] | None) -> None:
         if labels_key is None and self.needs_labels:
             columns = ", ".join(map(repr, adata.obs.select_dtypes(["category", "object"]).columns)) or "none"
             msg = f"{self.name} needs cell types: pass labels_key=, one of the columns of adata.obs: {columns}"
@@ -299,8 +304,12 @@ class GenerativeModel(ABC):
         if batch_key is not None and not self.knows_batches:
             msg = f"{self.name} cannot condition on a batch; leave batch_key out, or fit it to one batch at a time"
             raise InputError(msg)
-        if batch_key is not None and batch_key == labels_key:
-            msg = f"batch_key and labels_key are both {batch_key!r}; give the column of the batch"
+        keys = columns_of(batch_key)
+        if labels_key in keys:
+            msg = f"batch_key and labels_key are both {labels_key!r}; give the column of the batch"
+            raise InputError(msg)
+        if len(set(keys)) < len(keys) or (batch_key is not None and not keys):
+            msg = f"batch_key names {list(keys)}; give one column, or several different ones"
             raise InputError(msg)
 
     def _check_fitted(self) -> None:

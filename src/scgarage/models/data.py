@@ -1,5 +1,6 @@
 """What a model learns from, in the one form that all models share."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
+from scgarage.models.covariates import columns_of, combinations, joined
 from scgarage.preprocess import (
     expression_matrix,
     library_size,
@@ -56,12 +58,12 @@ class TrainingData:
         Name of the data set, if it has one.
     names
         Names of the cells.
-    batch_key
-        Column of ``obs`` with the batch, if the model is to know it.
+    batch_keys
+        Columns of ``obs`` whose combinations are the batches; none if the model is not to know them.
     batches
-        Number of the batch of each cell, shape ``(n_cells,)``; all 0 without ``batch_key``.
+        Number of the batch of each cell, shape ``(n_cells,)``; all 0 without ``batch_keys``.
     batch_names
-        Names of the batches, in the order of their numbers.
+        Names of the batches, in the order of their numbers; some may have no cell.
     """
 
     values: sparse.csr_matrix
@@ -76,7 +78,7 @@ class TrainingData:
     split: dict[str, Any] = field(default_factory=dict)
     dataset: str | None = None
     names: tuple[str, ...] = ()
-    batch_key: str | None = None
+    batch_keys: tuple[str, ...] = ()
     batches: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     batch_names: tuple[str, ...] = ()
 
@@ -115,7 +117,7 @@ def prepare(
     labels_key: str | None,
     layer: str | None,
     n_top_genes: int | None,
-    batch_key: str | None = None,
+    batch_key: str | Sequence[str] | None = None,
 ) -> TrainingData:
     """Validate training cells and bring them into the models' form.
 
@@ -124,18 +126,26 @@ def prepare(
     InputError
         For anything that a model cannot learn from: see :func:`scgarage.pp.validate_expression` and
         :func:`scgarage.pp.validate_labels`.
+
+    Warns
+    -----
+    UserWarning
+        When types with a single cell are left out: nothing can be learned from it but the cell itself.
     """
     value_kind = validate_expression(adata, layer)
     if labels_key is not None:
+        validate_labels(adata, labels_key, min_cells_per_type=1)
+        adata = _without_single_cells(adata, labels_key)
         validate_labels(adata, labels_key)
-    if batch_key is not None:
-        validate_labels(adata, batch_key, min_types=1, min_cells_per_type=1)
+    batch_keys = columns_of(batch_key)
+    for column in batch_keys:
+        validate_labels(adata, column, min_types=1, min_cells_per_type=1)
     values = sparse.csr_matrix(expression_matrix(adata, layer))
     log_expr = _log_expr(values, value_kind)
     modelled = select_hvg(log_expr, n_top_genes)
     about = adata.uns.get(UNS_KEY, {})
     labels, types = _codes(adata, labels_key)
-    batches, batch_names = _codes(adata, batch_key)
+    batch_names = combinations(adata.obs, batch_keys) if batch_keys else ()
     return TrainingData(
         values=values,
         log_expr=log_expr[:, np.flatnonzero(modelled)],
@@ -149,10 +159,25 @@ def prepare(
         split=dict(about.get("split", {})),
         dataset=str(about["dataset"]) if "dataset" in about else None,
         names=tuple(adata.obs_names.astype(str)),
-        batch_key=batch_key,
-        batches=batches,
+        batch_keys=batch_keys,
+        batches=_batch_numbers(adata, batch_keys, batch_names),
         batch_names=batch_names,
     )
+
+
+def _without_single_cells(adata: ad.AnnData, labels_key: str) -> ad.AnnData:
+    """Leave out the cells that are the only ones of their type."""
+    labels = adata.obs[labels_key].astype(str)
+    sizes = labels.value_counts()
+    single = sorted(sizes.index[sizes == 1])
+    if not single or len(single) == len(sizes):
+        return adata
+    msg = (
+        f"adata.obs['{labels_key}']: types with one training cell are left out, and cells of them cannot be made: "
+        f"{', '.join(single)}"
+    )
+    warnings.warn(msg, UserWarning, stacklevel=4)
+    return adata[~labels.isin(single).to_numpy()].copy()
 
 
 def _codes(cells: ad.AnnData, key: str | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -168,6 +193,13 @@ def _numbers(cells: ad.AnnData, key: str | None, names: tuple[str, ...]) -> NDAr
     if key is None or key not in cells.obs:
         return np.full(cells.n_obs, 0 if key is None else -1, dtype=np.int64)
     return np.asarray(pd.Index(names).get_indexer(cells.obs[key].astype(str)), dtype=np.int64)
+
+
+def _batch_numbers(cells: ad.AnnData, columns: Sequence[str], names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the number of each cell's batch, -1 for one that is not known, 0 without batches."""
+    if not columns or not set(columns) <= set(cells.obs):
+        return np.full(cells.n_obs, -1 if columns else 0, dtype=np.int64)
+    return np.asarray(pd.Index(names).get_indexer(pd.Index(joined(cells.obs, columns))), dtype=np.int64)
 
 
 def prepare_validation(adata: ad.AnnData, data: TrainingData, *, layer: str | None) -> ValidationData:
@@ -189,7 +221,7 @@ def prepare_validation(adata: ad.AnnData, data: TrainingData, *, layer: str | No
         log_expr=_log_expr(values, value_kind)[:, np.flatnonzero(data.modelled)],
         totals=library_size(values) if value_kind == "counts" else None,
         labels=_numbers(adata, data.labels_key, data.types),
-        batches=_numbers(adata, data.batch_key, data.batch_names),
+        batches=_batch_numbers(adata, data.batch_keys, data.batch_names),
     )
 
 

@@ -44,7 +44,7 @@ class GarageFaithfulConfig(TechniquesConfig):
     leakage
         Share of seed rows in the generator's input, and of training cells that become seeds (documents: 0.2).
     selector
-        How seeds are picked (documents: attention with quotas per type).
+        How seeds are picked, a name in ``scgarage.seeds.SELECTORS`` (documents: attention with quotas per type).
     n_neighbors
         Neighbours of a cell in the graph (documents: 5).
     n_components
@@ -105,7 +105,7 @@ class GarageFaithfulConfig(TechniquesConfig):
 
     n_top_genes: int | None = 1000
     leakage: float = 0.2
-    selector: Literal["attention", "stratified", "random", "global_top"] = "attention"
+    selector: str = "attention"
     n_neighbors: int = 5
     n_components: int = 50
     gat_hidden: int = 32

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scgarage.models.covariates import columns_of, split_up
 from scgarage.models.data import TrainingData, type_counts
 from scgarage.models.drawn import Drawn
 from scgarage.schema import COUNTS_LAYER, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, probability_key
@@ -31,7 +32,11 @@ def annotate(
     if drawn.probability is not None:
         cells.obs[probability_key(key)] = drawn.probability.astype(np.float32)
     if drawn.batches is not None:
-        cells.obs[about["batch_key"]] = pd.Categorical(drawn.batches, categories=about["batches"])
+        columns = columns_of(about["batch_key"])
+        known = split_up(about["batches"], columns)
+        made = known.iloc[pd.Index(about["batches"]).get_indexer(drawn.batches)]
+        for column in columns:
+            cells.obs[column] = pd.Categorical(made[column], categories=sorted(set(known[column])))
     cells.obs[SOURCE_KEY] = pd.Categorical([SYNTHETIC] * cells.n_obs)
     if about["value_kind"] == "counts":
         cells.layers[COUNTS_LAYER] = cells.X.copy()
@@ -51,7 +56,7 @@ def describe(data: TrainingData, history: pd.DataFrame) -> dict[str, Any]:
         "value_kind": data.value_kind,
         "types": list(data.types),
         "type_counts": type_counts(data),
-        "batch_key": data.batch_key,
+        "batch_key": data.batch_keys[0] if len(data.batch_keys) == 1 else list(data.batch_keys) or None,
         "batches": list(data.batch_names),
         "n_train": data.n_cells,
         "n_genes_modelled": int(data.modelled.sum()),

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeGuard, TypeVar
 import pandas as pd
 
 from scgarage.errors import InputError
+from scgarage.models.covariates import batch_name
 
 __all__ = ["Proportions", "SampleSpec", "Wanted", "parse_spec"]
 
@@ -27,7 +28,8 @@ def parse_spec(
     types: Sequence[str],
     *,
     batches: Sequence[str] = (),
-    batch: str | None = None,
+    batch_columns: Sequence[str] = (),
+    batch: str | Mapping[str, str] | None = None,
     proportions: Proportions = "train",
     type_counts: Mapping[str, int] | None = None,
 ) -> Wanted:
@@ -40,10 +42,8 @@ def parse_spec(
     InputError
         For numbers that are not whole or below one, unknown types or batches, and shares that do not add up to one.
     """
-    if batch is not None and batch not in batches:
-        listed = ", ".join(map(repr, batches)) or "none, it was fitted without batch_key"
-        msg = f"the model knows no batch {batch!r}; its batches: {listed}"
-        raise InputError(msg)
+    if batch is not None:
+        batch = batch_name(batch, batch_columns, batches)
     if isinstance(spec, pd.DataFrame):
         return _table(spec, types, batches, batch)
     if _is_whole(spec):

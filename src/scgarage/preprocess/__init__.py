@@ -1,5 +1,7 @@
 """Preprocessing: counts recovered, cells split, values normalised, genes selected, components fitted (``sg.pp``)."""
 
+from scgarage.preprocess.balanced import balanced_components
+from scgarage.preprocess.communities import communities
 from scgarage.preprocess.genes import select_hvg
 from scgarage.preprocess.normalise import counts_from_log_expr, library_size, log1p_cp10k
 from scgarage.preprocess.pca import Components
@@ -19,6 +21,8 @@ __all__ = [
     "Components",
     "MaxScaler",
     "Split",
+    "balanced_components",
+    "communities",
     "counts_from_log_expr",
     "expression_matrix",
     "library_size",

@@ -88,8 +88,9 @@ def split(
     labels_key
         Column of ``obs`` with the cell types. The parts hold the same share of every type, rounded up or
         down by chance so that the overall shares are right for many small types too; but every type has a
-        cell in train and, when there is a test part, one in test. A type with two cells has one in each. ``None``
-        for cells without labels.
+        cell in train and, when there is a test part, one in test, and a type of three cells or more has two in
+        train, the least that can be learned from. A type with two cells has one in each, a single cell is in
+        train. ``None`` for cells without labels.
     batch_key
         Column of ``obs`` with the batch; recorded, not used for the division.
     donor_key
@@ -110,12 +111,12 @@ def split(
     ------
     InputError
         When a column is missing or has missing values, fractions do not add up to one, there are too few
-        donors or cells of a type, or a part that was asked for gets no cell.
+        donors, or a part that was asked for gets no cell.
 
     Warns
     -----
     UserWarning
-        When a type has no cell in train or test, which only a split by donor can do.
+        When a type has no cell in train or test: those of one cell, and any in a split by donor.
 
     Examples
     --------
@@ -127,7 +128,7 @@ def split(
     if labels_key is None:
         labels = np.full(adata.n_obs, "cell")
     else:
-        validate_labels(adata, labels_key)
+        validate_labels(adata, labels_key, min_cells_per_type=1)
         labels = _text(adata, labels_key)
     if batch_key is not None:
         _text(adata, batch_key)
@@ -136,7 +137,7 @@ def split(
         part = _assign_by_type(labels, fractions, rng)
     else:
         part = _assign_by_donor(_text(adata, donor_key), fractions, rng)
-        _warn_missing_types(labels, part)
+    _warn_missing_types(labels, part, fractions)
     _check_parts(part, fractions)
     return _take(
         adata,
@@ -226,10 +227,14 @@ def _check_parts(part: NDArray[np.str_], fractions: tuple[float, float, float]) 
         raise InputError(msg)
 
 
-def _warn_missing_types(labels: NDArray[np.str_], part: NDArray[np.str_]) -> None:
-    for name in ("train", "test"):
-        if missing := sorted(set(labels) - set(labels[part == name])):
-            msg = f"no donor of the {name} part has cells of: {', '.join(missing)}"
+def _warn_missing_types(
+    labels: NDArray[np.str_], part: NDArray[np.str_], fractions: tuple[float, float, float]
+) -> None:
+    consequences = {"train": "no model can learn them", "test": "nothing can be said about them"}
+    for name, share in zip(PARTS, fractions, strict=True):
+        missing = sorted(set(labels) - set(labels[part == name]))
+        if name in consequences and share > 0 and missing:
+            msg = f"the {name} part has no cells of: {', '.join(missing)}; {consequences[name]}"
             warnings.warn(msg, UserWarning, stacklevel=3)
 
 
@@ -251,6 +256,8 @@ def _assign_by_type(
 
 def _part_sizes(n_cells: int, fractions: tuple[float, float, float], rng: np.random.Generator) -> NDArray[np.int64]:
     """Whole numbers next to ``fractions * n_cells``; train and a wanted test part come before validation."""
+    if n_cells == 1 and fractions[0] > 0:
+        return np.array([1, 0, 0])
     # One random shift for all bounds rounds each size up with the probability that keeps its mean exact.
     bounds = np.floor(np.cumsum([0.0, *fractions]) * n_cells + rng.random() + 1e-9).astype(np.int64)
     bounds[-1] = bounds[0] + n_cells
@@ -260,6 +267,8 @@ def _part_sizes(n_cells: int, fractions: tuple[float, float, float], rng: np.ran
             giver = 1 if sizes[1] > 0 else int(np.argmax(sizes))
             sizes[giver] -= 1
             sizes[needed] += 1
+    if sizes[0] == 1 and n_cells > 2:
+        sizes += [1, -1, 0] if sizes[1] > 0 else [1, 0, -1]
     return sizes
 
 

@@ -9,7 +9,16 @@ from scgarage.report.numbers import duration
 
 __all__ = ["WORDED", "model_words"]
 
-WORDED = ("jitter", "refined", "start_score", "refined_score", "refused_copies", "seed_cells", "diagnosis")
+WORDED = (
+    "jitter",
+    "refined",
+    "start_score",
+    "refined_score",
+    "refused_copies",
+    "refused_near",
+    "seed_cells",
+    "diagnosis",
+)
 """Parts of a model's record that the words hold, so the list of settings need not."""
 
 
@@ -24,7 +33,7 @@ def model_words(about: Mapping[str, Any]) -> list[str]:
     Examples
     --------
     >>> model_words({"refused_copies": 2})
-    ['2 cells equalled a training cell when drawn and were drawn anew.']
+    ['2 drawn cells equalled a training cell and were drawn anew.']
     """
     sentences = [_fit(about), _seeds(about), _adversary(about), _copies(about), *_diagnosis(about)]
     return [sentence for sentence in sentences if sentence]
@@ -67,15 +76,18 @@ def _adversary(about: Mapping[str, Any]) -> str:
 def _copies(about: Mapping[str, Any]) -> str:
     if "refused_copies" not in about:
         return ""
-    refused = int(about["refused_copies"])
-    if not refused:
-        return "No drawn cell equalled a training cell."
-    one = (
-        "cell equalled a training cell when drawn and was"
-        if refused == 1
-        else "cells equalled a training cell when drawn and were"
+    text = (
+        _refused(int(about["refused_copies"]), "equalled", "a training cell")
+        or "No drawn cell equalled a training cell."
     )
-    return f"{refused:,} {one} drawn anew."
+    near = _refused(int(about.get("refused_near", 0)), "lay too near to", "a training cell without being equal")
+    return f"{text} {near}".strip()
+
+
+def _refused(number: int, verb: str, what: str) -> str:
+    if not number:
+        return ""
+    return f"{number:,} drawn cell{'s' * (number > 1)} {verb} {what} and {'was' if number == 1 else 'were'} drawn anew."
 
 
 def _diagnosis(about: Mapping[str, Any]) -> list[str]:

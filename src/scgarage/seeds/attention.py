@@ -1,29 +1,28 @@
-"""Attention as a score of cells, and the selector that picks the best of each type by it."""
+"""Attention as a score of cells."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.stats import spearmanr
 from torch import Tensor
 
 from scgarage.errors import InputError
 from scgarage.graph import knn_graph
 from scgarage.io.matrix import as_matrix, row_sums
-from scgarage.preprocess import expression_matrix, value_kind
+from scgarage.preprocess import communities, expression_matrix
 from scgarage.schema import COUNTS_LAYER
 from scgarage.seeds.allocation import top_per_type, type_quotas
-from scgarage.seeds.base import Seeds, check_n_seeds
 from scgarage.seeds.cell_types import CellTypes
 from scgarage.seeds.gat import GATSettings, train_gat
+from scgarage.seeds.points import log_expression, points_of
 from scgarage.seeds.sent_attention import SentAttention, dense_rows, sent_attention
 from scgarage.training import TrainResult
 
-__all__ = ["AttentionScores", "AttentionSelector", "attention_scores"]
+__all__ = ["AttentionScores", "attention_scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +32,9 @@ class AttentionScores:
     Attributes
     ----------
     scores
-        Attention each cell sends to others, float64, shape ``(n_cells,)``.
+        Attention each cell sends to others, in all or for each cell that lists it, float64, shape ``(n_cells,)``.
     types
-        The cell types that the network learned.
+        The cell types, or without labels the communities, that the network learned.
     diagnostics
         - ``n_epochs``, ``best_epoch``: epochs trained, and the one whose weights were kept.
         - ``accuracy``, ``accuracy_held_out``: share of cells whose type is predicted, of all cells and of the
@@ -59,17 +58,29 @@ def attention_scores(
     adata: ad.AnnData,
     *,
     labels_key: str | None,
-    use_rep: str = "X_pca",
+    use_rep: str | None = "X_pca",
     settings: GATSettings | None = None,
+    correct_degree: bool = False,
     rare_fraction: float = 0.05,
     rare_threshold: int | None = None,
     random_state: int = 0,
 ) -> AttentionScores:
-    """Train a graph attention network on cell types and score each cell by the attention it sends.
+    r"""Train a graph attention network on cell types and score each cell by the attention it sends.
 
     Data sets of more than ``settings.max_cells`` cells are trained on a subsample: half of its places are
     shared equally among the types, the others go to cells of rare types first. The scores are computed for
     all cells on the graph of all cells.
+
+    Without labels the network learns Leiden communities (resolution 2) of the same representation: what it then knows
+    of types, it has from the graph.
+
+    Attention that a cell sends is the sum over the cells that list it as a neighbour, and their number is most of what
+    it says (docs/research/log.md). With ``correct_degree`` it is divided by that number,
+
+    .. math:: s'_j = \frac{s_j + a}{d_j + 1}
+
+    with :math:`d_j` cells that list cell :math:`j`, and the mean attention :math:`a` of an edge added once so that
+    cells that nobody lists have a score.
 
     Parameters
     ----------
@@ -77,11 +88,14 @@ def attention_scores(
         log1p CP10k of the highly variable genes in ``X``, a representation in ``obsm[use_rep]``, cell types
         in ``obs``. Not changed.
     labels_key
-        Column of ``obs`` with the cell types.
+        Column of ``obs`` with the cell types; ``None`` for communities in their place.
     use_rep
-        Slot of ``obsm`` that the neighbour graph is built on.
+        Slot of ``obsm`` that the neighbour graph is built on; ``None`` for components of ``X`` in which every type
+        counts the same.
     settings
         Network and training.
+    correct_degree
+        Whether to take out the number of cells that list a cell.
     rare_fraction, rare_threshold
         When a type is rare, see :func:`scgarage.seeds.rare_types`.
     random_state
@@ -107,12 +121,9 @@ def attention_scores(
     (40,)
     """
     settings = settings or GATSettings()
-    types = CellTypes.read(
-        adata, labels_key, purpose="attention scores", min_types=2,
-        rare_fraction=rare_fraction, rare_threshold=rare_threshold,
-    )  # fmt: skip
-    points = _representation(adata, use_rep)
-    log_expr = _log_expr(adata)
+    rare = {"rare_fraction": rare_fraction, "rare_threshold": rare_threshold}
+    points, types = _what_to_learn(adata, labels_key, use_rep, rare, random_state)
+    log_expr = log_expression(adata)
     edges = knn_graph(points, settings.n_neighbors, random_state=random_state)
     rows = _training_cells(types, settings.max_cells, random_state)
     whole = len(rows) == adata.n_obs
@@ -125,26 +136,30 @@ def attention_scores(
         random_state=random_state,
     )
     sent = sent_attention(network, log_expr, edges, rare=types.rare_cells, chunk_size=settings.chunk_size)
-    diagnostics = _fit_of(sent, result, types, rows[held_out]) | _correlations(sent.scores, adata, edges)
-    return AttentionScores(sent.scores, types, diagnostics, result.history)
+    scores = _for_each_edge(sent.scores, edges) if correct_degree else sent.scores
+    diagnostics = _fit_of(sent, result, types, rows[held_out]) | _correlations(scores, adata, edges)
+    return AttentionScores(scores, types, diagnostics, result.history)
 
 
-def _representation(adata: ad.AnnData, use_rep: str) -> NDArray[np.floating]:
-    if use_rep not in adata.obsm:
-        found = ", ".join(map(repr, adata.obsm)) or "none"
-        msg = f"adata.obsm has no {use_rep!r}; compute it with sc.pp.pca(adata) or pass use_rep=, available: {found}"
+def _what_to_learn(
+    adata: ad.AnnData, labels_key: str | None, use_rep: str | None, rare: dict[str, Any], random_state: int
+) -> tuple[NDArray[np.floating], CellTypes]:
+    """Return the coordinates for the graph, and the types or the communities in their place."""
+    if labels_key is not None:
+        types = CellTypes.read(adata, labels_key, purpose="attention scores", min_types=2, **rare)
+        return points_of(adata, use_rep, labels=types.names[types.codes], random_state=random_state), types
+    points = points_of(adata, use_rep, random_state=random_state)
+    types = CellTypes.of(communities(points, random_state=random_state)[0].astype(str), **rare)
+    if len(types.names) < 2:
+        msg = "all cells are one community, so there is nothing to learn; pass labels_key= or take another selector"
         raise InputError(msg)
-    return np.asarray(adata.obsm[use_rep])
+    return points, types
 
 
-def _log_expr(adata: ad.AnnData) -> sparse.csr_matrix | NDArray[np.floating]:
-    if value_kind(adata) == "counts":
-        msg = (
-            "adata.X holds counts and log-normalised values are expected; "
-            "normalise first: adata.X = sg.pp.log1p_cp10k(adata.X)"
-        )
-        raise InputError(msg)
-    return expression_matrix(adata)
+def _for_each_edge(scores: NDArray[np.float64], edges: Tensor) -> NDArray[np.float64]:
+    """Divide the attention sent by the number of cells it is sent to."""
+    listed_by = np.bincount(edges[0], minlength=len(scores))
+    return np.asarray((scores + scores.sum() / listed_by.sum()) / (listed_by + 1))
 
 
 def _training_cells(types: CellTypes, max_cells: int, random_state: int) -> NDArray[np.int64]:
@@ -196,64 +211,3 @@ def _library_size(adata: ad.AnnData) -> NDArray[np.float64]:
     if "total_counts" in adata.obs:
         return np.asarray(adata.obs["total_counts"], dtype=np.float64)
     return np.zeros(adata.n_obs)
-
-
-@dataclass(frozen=True)
-class AttentionSelector:
-    """Quotas per cell type, filled with the cells that send most attention.
-
-    Attributes
-    ----------
-    labels_key
-        Column of ``obs`` with the cell types.
-    use_rep
-        Slot of ``obsm`` that the neighbour graph is built on.
-    gat
-        Network and training.
-    power, rare_boost, minimum
-        Quotas, see :func:`scgarage.seeds.type_quotas`.
-    rare_fraction, rare_threshold
-        When a type is rare, see :func:`scgarage.seeds.rare_types`.
-    random_state
-        Seed.
-
-    References
-    ----------
-    Ganguly et al., bioRxiv 2025, doi:10.1101/2025.09.28.679012.
-    """
-
-    labels_key: str | None = None
-    use_rep: str = "X_pca"
-    gat: GATSettings = field(default_factory=GATSettings)
-    power: float = 1.0
-    rare_boost: float = 2.0
-    minimum: int = 1
-    rare_fraction: float = 0.05
-    rare_threshold: int | None = None
-    random_state: int = 0
-
-    def select(self, adata: ad.AnnData, n: int) -> Seeds:
-        """Pick ``n`` distinct cells; see :class:`scgarage.seeds.SeedSelector`.
-
-        Raises
-        ------
-        InputError
-            When ``n`` is out of range, or as :func:`attention_scores`.
-        """
-        check_n_seeds(adata, n)
-        attention = attention_scores(
-            adata, labels_key=self.labels_key, use_rep=self.use_rep, settings=self.gat,
-            rare_fraction=self.rare_fraction, rare_threshold=self.rare_threshold,
-            random_state=self.random_state,
-        )  # fmt: skip
-        types, scores = attention.types, attention.scores
-        quotas = type_quotas(
-            types.counts,
-            n,
-            power=self.power,
-            rare_boost=self.rare_boost,
-            rare=types.rare,
-            minimum=self.minimum,
-        )
-        indices = top_per_type(types.codes, scores, quotas, np.random.default_rng(self.random_state))
-        return Seeds(indices, scores, attention.diagnostics | types.describe(indices), attention.history)

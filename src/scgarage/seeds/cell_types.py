@@ -68,11 +68,16 @@ class CellTypes:
             columns = ", ".join(map(repr, adata.obs.columns)) or "none"
             msg = (
                 f"{purpose} need cell types: pass labels_key=, available: {columns}; "
-                "of the selectors, only 'random' works without cell types"
+                "of the selectors, only 'stratified' needs them"
             )
             raise InputError(msg)
         validate_labels(adata, labels_key, min_types=min_types, min_cells_per_type=1)
         labels = adata.obs[labels_key].astype(str).to_numpy(dtype=str)
+        return cls.of(labels, rare_fraction=rare_fraction, rare_threshold=rare_threshold)
+
+    @classmethod
+    def of(cls, labels: NDArray[np.str_], *, rare_fraction: float = 0.05, rare_threshold: int | None = None) -> Self:
+        """Return the types of labels, shape ``(n_cells,)``; see :meth:`read`."""
         names, codes = np.unique(labels, return_inverse=True)
         rare = np.isin(names, rare_types(labels, rare_fraction=rare_fraction, rare_threshold=rare_threshold))
         return cls(names, codes.astype(np.int64), rare)

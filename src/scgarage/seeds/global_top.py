@@ -19,7 +19,7 @@ class GlobalTopSelector:
     Attributes
     ----------
     labels_key
-        Column of ``obs`` with the cell types, which the network learns.
+        Column of ``obs`` with the cell types, which the network learns; without, it learns communities.
     use_rep
         Slot of ``obsm`` that the neighbour graph is built on.
     gat
@@ -56,9 +56,5 @@ class GlobalTopSelector:
             random_state=self.random_state,
         )  # fmt: skip
         indices = top_cells(attention.scores, n, np.random.default_rng(self.random_state))
-        return Seeds(
-            indices,
-            attention.scores,
-            attention.diagnostics | attention.types.describe(indices),
-            attention.history,
-        )
+        rare = {} if self.labels_key is None else attention.types.describe(indices)
+        return Seeds(indices, attention.scores, attention.diagnostics | rare, attention.history)

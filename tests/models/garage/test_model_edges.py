@@ -1,6 +1,7 @@
 """The default model on odd data and with settings other than the defaults."""
 
 import warnings
+from dataclasses import replace
 
 import anndata as ad
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from scipy import sparse
 
 import scgarage as sg
+from scgarage.errors import InputError
 from scgarage.models import FitOptions, Garage, load
 from scgarage.models.garage.poisson_mixture import PoissonMixture
+from scgarage.preprocess import log1p_cp10k
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 FAST = {
@@ -74,6 +77,22 @@ def test_copies_are_refused_and_number_and_types_stay_exact():
     assert np.mean(looks == made.obs["cell_type"].astype(str)) > 0.97
 
 
+def test_cells_too_near_to_a_training_cell_are_drawn_anew(fitted):
+    usual, before = fitted.parts["floor"], fitted.sample(300)
+    assert not usual.broken_by(log1p_cp10k(before.X)).any()
+    higher = replace(usual, reach=usual.reach * np.float32(1.3))
+    n_near = higher.broken_by(log1p_cp10k(before.X)).sum()
+    assert 5 < n_near < 150
+    fitted.parts["floor"] = higher
+    try:
+        made = fitted.sample(300)
+    finally:
+        fitted.parts["floor"] = usual
+    assert made.uns["scgarage"]["refused_near"] >= n_near
+    assert not higher.broken_by(log1p_cp10k(made.X)).any()
+    assert made.obs["cell_type"].value_counts().to_dict() == before.obs["cell_type"].value_counts().to_dict()
+
+
 def test_no_cell_is_empty():
     rng = np.random.default_rng(0)
     counts = rng.poisson(0.08, (400, 40))
@@ -85,6 +104,18 @@ def test_no_cell_is_empty():
         warnings.filterwarnings("ignore", "(?s).*equal training cells")  # three counts a cell say little
         made = model.sample(500)
     assert (dense(made).sum(axis=1) > 0).mean() > 0.99
+
+
+def test_a_type_with_one_cell_is_left_out_and_it_is_said(cells):
+    lonely = cells.copy()
+    lonely.obs["cell_type"] = lonely.obs["cell_type"].astype(str)
+    lonely.obs.iloc[0, lonely.obs.columns.get_loc("cell_type")] = "lonely"
+    with pytest.warns(UserWarning, match="left out.*lonely"):
+        model = fit(lonely)
+    assert "lonely" not in model.types
+    assert model.about["n_train"] <= lonely.n_obs - 1
+    with pytest.raises(InputError, match="lonely"):
+        model.sample({"lonely": 1})
 
 
 def test_types_of_two_and_three_cells(cells):

@@ -84,3 +84,22 @@ def test_genes_never_seen_are_finite(n_batches):
     share = strata.expected_share(counts, np.array([5.0, 3.0, 4.0]), codes)
     assert share.shape == (2 * n_batches, 2)
     np.testing.assert_allclose(share, np.tile([1.0, 0.0], (2 * n_batches, 1)))
+
+
+def test_a_combination_without_cells_has_the_product_of_what_its_values_do():
+    rng = np.random.default_rng(0)
+    profile = rng.dirichlet(np.full(30, 5.0), size=3)
+    donor, state = (np.exp(rng.normal(0, 0.5, (2, 30))) for _ in range(2))
+    levels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])  # nobody saw donor 1 in state 1
+    truth = profile[:, None] * (donor[levels[:, 0]] * state[levels[:, 1]])[None]
+    truth = (truth / truth.sum(axis=2, keepdims=True)).reshape(12, 30)
+    codes = np.repeat([0, 1, 2, 4, 5, 6, 8, 9, 10], 300)
+    counts = rng.poisson(2000 * truth[codes]).astype(float)
+    strata = Strata.of(codes // 4, codes % 4, 3, 4, levels)
+    share = strata.expected_share(sparse.csr_matrix(counts), np.full(len(codes), 2000.0), codes)
+    off = [np.abs(np.log(share[code] / truth[code])).mean() for code in (3, 7, 11)]
+    nearest = [min(np.abs(np.log(truth[code - back] / truth[code])).mean() for back in (1, 2)) for code in (3, 7, 11)]
+    assert max(off) < 0.12
+    assert min(nearest) > 0.25
+    additive = (levels[codes % 4] * [2.0, 3.0]).sum(axis=1, keepdims=True) + codes[:, None] // 4
+    np.testing.assert_allclose(strata.expected_means(additive, codes)[[3, 7, 11], 0], [5.0, 6.0, 7.0], atol=1e-6)

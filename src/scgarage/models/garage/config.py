@@ -6,6 +6,7 @@ from typing import Literal
 from scgarage.errors import InputError
 from scgarage.losses import as_texts
 from scgarage.models.garage.refine import refining_game
+from scgarage.seeds import SELECTORS
 
 __all__ = ["GarageConfig"]
 
@@ -39,12 +40,13 @@ class GarageConfig:
     min_cells
         Genes seen in fewer training cells are drawn independently of the others.
     seeds
-        Which training cells are seeds: ``"all"``, ``"stratified"`` for a share of each type, ``"none"`` (measured: with
-        labels the choice does not matter).
+        Which training cells are seeds: ``"all"``, ``"none"``, ``"stratified"`` for a share of each type at random, or a
+        name in ``scgarage.seeds.SELECTORS`` for the cells of each type, or without labels of each cluster, that it
+        scores highest (measured: no choice is better or worse than noise, with labels or without).
     seed_share
-        Share of the cells of each type that ``"stratified"`` takes, at least three.
+        Share of the cells of each type that are seeds, at least three, unless ``seeds`` is ``"all"`` or ``"none"``.
     n_neighbors
-        Neighbours in its type among which a seed is moved (measured).
+        Neighbours in its type among which a seed is moved (measured); half as many without labels.
     jitter
         How far seeds are moved, 0 to 1; at 1 nothing of a single cell is left. ``"auto"`` takes the smallest of 0.5,
         0.7, 0.85 and 1 at which positions are no nearer to training than to validation cells; 1 with fewer than 200
@@ -52,7 +54,8 @@ class GarageConfig:
     max_cells
         Cells that the factors are fitted on at most, rare types kept whole.
     resolution
-        Leiden resolution of the clusters that stand in for types when there are no labels (measured).
+        Leiden resolution of the clusters that stand in for types when there are no labels; islands within them have
+        clusters of their own (measured: :mod:`scgarage.models.garage.clusters`).
     refine
         Whether to train the adversarial stage; it is used only when it beats its start on the validation cells.
     hidden, n_noise
@@ -78,7 +81,10 @@ class GarageConfig:
     batch_prior: float = 3.0
     rate_prior: float = 5.0
     min_cells: int = 10
-    seeds: Literal["all", "stratified", "none"] = "all"
+    seeds: Literal[
+        "all", "stratified", "none", "attention", "random", "global_top", "community", "k_centre", "facility_location",
+        "density", "mixed",
+    ] = "all"  # fmt: skip
     seed_share: float = 0.2
     n_neighbors: int = 100
     jitter: float | Literal["auto"] = "auto"
@@ -105,8 +111,11 @@ class GarageConfig:
         if self.jitter != "auto" and not (isinstance(self.jitter, float | int) and 0 <= self.jitter <= 1):
             msg = f"jitter must be 'auto' or a number from 0 to 1; found {self.jitter!r}"
             raise InputError(msg)
-        if self.seeds not in ("all", "stratified", "none"):
-            msg = f"seeds must be 'all', 'stratified' or 'none'; found {self.seeds!r}"
+        if self.seeds not in ("all", "none", *SELECTORS):
+            msg = f"seeds must be one of {', '.join(map(repr, ('all', 'none', *SELECTORS)))}; found {self.seeds!r}"
+            raise InputError(msg)
+        if not 0 < self.seed_share <= 1:
+            msg = f"seed_share is a share of cells and must lie above 0 and be at most 1; found {self.seed_share}"
             raise InputError(msg)
         if self.n_neighbors < 2 or not self.hidden:
             msg = f"n_neighbors must be at least 2 and hidden not empty; found {self.n_neighbors} and {self.hidden}"

@@ -13,6 +13,7 @@ from torch import nn
 
 from scgarage.losses import sliced_wasserstein
 from scgarage.models.base import GenerativeModel
+from scgarage.models.covariates import levels_of
 from scgarage.models.data import TrainingData, ValidationData
 from scgarage.models.drawn import Drawn
 from scgarage.models.garage.clusters import cluster
@@ -20,6 +21,7 @@ from scgarage.models.garage.config import JITTERS, GarageConfig
 from scgarage.models.garage.copies import Fingerprints
 from scgarage.models.garage.decoder import Cells, Decoder, GibbsSettings
 from scgarage.models.garage.depth import Depth
+from scgarage.models.garage.distance_floor import DistanceFloor
 from scgarage.models.garage.factor_genes import factor_genes
 from scgarage.models.garage.hurdle import Hurdle
 from scgarage.models.garage.jitter import choose_jitter
@@ -35,6 +37,9 @@ from scgarage.preprocess import log1p_cp10k
 from scgarage.training import Batches, Phase, TrainResult, one_thread, train
 
 __all__ = ["Garage"]
+
+N_REDRAWS = 10
+"""Times that cells too like a training cell are drawn anew."""
 
 GAIN = 0.05
 """Share of its start's validation distance that the adversarial stage must take off to be used."""
@@ -58,14 +63,15 @@ class Garage(GenerativeModel):
     2. Shared factors say how genes go together (:class:`Factors`), fitted by Gibbs sampling on the highly variable
        genes; the loadings of all other genes are regressed on them.
     3. New cells start from real seed cells, moved in the space of the factors until nothing tells them from cells that
-       were never seen (:class:`Latent`), and draw fresh counts for every gene.
+       were never seen (:class:`Latent`), and draw fresh counts for every gene. What equals a training cell, or lies too
+       near to one (:class:`DistanceFloor`), is drawn anew and counted.
     4. An adversarial generator is fed these hybrid starts, jittered seeds and noise, and learns to bend them where a
        normal distribution per type does not fit; it is used only where it beats its own start on validation cells.
 
     Works without labels (clusters stand in for types, and the cells come without labels) and on log-normalised values
     (zero fraction and quantiles instead of rates; library sizes are then unknown).
 
-    A saved model holds the positions of the training cells in the space of the factors, not their expression.
+    A saved model holds the positions of the training cells among factors and components: never share it.
 
     References
     ----------
@@ -91,6 +97,7 @@ class Garage(GenerativeModel):
         "decoder": Decoder,
         "latent": Latent,
         "fingerprints": Fingerprints,
+        "floor": DistanceFloor,
     }
 
     def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
@@ -105,7 +112,8 @@ class Garage(GenerativeModel):
         types, self._labelled = data.labels, data.labels_key is not None
         if not self._labelled:
             types = cluster(data.log_expr, resolution=c.resolution, random_state=c.random_state)
-        strata = Strata.of(types, data.batches, int(types.max()) + 1, max(len(data.batch_names), 1))
+        levels = levels_of(data.batch_names, len(data.batch_keys))
+        strata = Strata.of(types, data.batches, int(types.max()) + 1, len(levels), levels)
         totals = np.ones(data.n_cells) if data.totals is None else data.totals
         codes = strata.code(types, data.batches)
         depth = Depth.fit(totals, codes, strata)
@@ -122,15 +130,21 @@ class Garage(GenerativeModel):
         )
         log_expr = data.values if data.totals is None else log1p_cp10k(data.values)
         self._selected = factor_genes(log_expr, codes, c.n_factor_genes)
+        compared = np.flatnonzero(data.modelled)
+        self.parts["floor"] = DistanceFloor.fit(log_expr, compared, types, random_state=c.random_state)
         rows = at_most(cells.strata, c.max_cells, rng)
         used = cells.take(rows)
         gibbs = GibbsSettings(c.n_factors, c.n_sweeps, c.n_kept, c.ridge, c.min_cells)
         self.parts["decoder"], draws = Decoder.fit(used, marginal, self._selected, gibbs, rng)
         sizes = np.broadcast_to(np.log(used.totals).astype(np.float32)[None, :, None], (len(draws), len(rows), 1))
         positions = np.concatenate([draws, sizes], axis=2)
-        seeds = choose_seeds(used.strata, c.seeds, c.seed_share, rng)
+        seeds = choose_seeds(
+            used.strata, c.seeds, c.seed_share, rng, log_expr=data.log_expr[rows], random_state=c.random_state
+        )
         self.seed_names = tuple(data.names[row] for row in rows[seeds])
-        self.parts["latent"] = Latent.fit(positions, used.strata, strata, seeds=seeds, n_neighbours=c.n_neighbors)
+        # A cluster that stands in for a type is often part of one: fewer of its cells are alike.
+        n_near = c.n_neighbors if self._labelled else max(2, c.n_neighbors // 2)
+        self.parts["latent"] = Latent.fit(positions, used.strata, strata, seeds=seeds, n_neighbours=n_near)
         if data.totals is not None:
             made = self._decode(positions[-1], used.strata, rng)
             self.parts["depth"] = depth.calibrated(used.totals, made.sum(axis=1).A1.astype(np.float64), used.strata)
@@ -254,13 +268,13 @@ class Garage(GenerativeModel):
             msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
             warnings.warn(msg, UserWarning, stacklevel=3)
         positions = self._positions(codes, generator, rng)
-        values, refused = self._without_copies(positions, codes, rng)
+        values, refused = self._drawn_anew(self._decode(positions, codes, rng), codes, generator, rng)
         types, batches = strata.split(codes)
         return Drawn(
             values,
             np.asarray(self.types)[types] if self.types else None,
             batches=np.asarray(self.batches)[batches] if self.batches else None,
-            about={"refused_copies": refused},
+            about=refused,
         )
 
     def _starts(self, codes: NDArray[np.int64], jitter: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -282,24 +296,40 @@ class Garage(GenerativeModel):
         bent = self.networks["generator"](torch.from_numpy(positions) / scale, types, generator=generator) * scale
         return latent.within_depth(bent.numpy(), codes)
 
-    def _without_copies(
-        self, positions: NDArray[np.float32], codes: NDArray[np.int64], rng: np.random.Generator
-    ) -> tuple[sparse.csr_matrix, int]:
-        """Draw values, and draw cells anew that turn out to be copies of training cells or empty."""
-        values = self._decode(positions, codes, rng)
-        refused = 0
-        for _ in range(10):
-            copied = self.parts["fingerprints"].match(values)
-            refused += int(copied.sum())
-            again = np.flatnonzero(copied | (np.diff(values.indptr) == 0))
+    def _acceptable(self, values: sparse.csr_matrix) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Say which cells equal training cells, and which lie too near to one without being equal."""
+        copied = self.parts["fingerprints"].match(values)
+        near, filled = np.zeros(len(copied), dtype=np.bool_), np.diff(values.indptr) > 0
+        log_expr = log1p_cp10k(values[filled]) if self.about["value_kind"] == "counts" else values[filled]
+        near[filled] = self.parts["floor"].broken_by(log_expr)
+        return copied, near & ~copied
+
+    def _drawn_anew(
+        self,
+        values: sparse.csr_matrix,
+        codes: NDArray[np.int64],
+        generator: torch.Generator,
+        rng: np.random.Generator,
+    ) -> tuple[sparse.csr_matrix, dict[str, int]]:
+        """Draw cells anew that are copies of training cells, too near to one, or empty."""
+        refused = {"refused_copies": 0, "refused_near": 0}
+        for _ in range(N_REDRAWS):
+            copied, near = self._acceptable(values)
+            refused["refused_copies"] += int(copied.sum())
+            refused["refused_near"] += int(near.sum())
+            again = np.flatnonzero(copied | near | (np.diff(values.indptr) == 0))
             if not len(again):
-                break
+                return values, refused
             kept = np.setdiff1d(np.arange(len(codes)), again)
-            anew = self._decode(positions[again], codes[again], rng)
+            anew = self._decode(self._positions(codes[again], generator, rng), codes[again], rng)
             order = np.argsort(np.concatenate([kept, again]), kind="stable")
             values = sparse.csr_matrix(sparse.vstack([values[kept], anew]))[order]
-        if self.parts["fingerprints"].match(values).any():
-            msg = "some cells equal training cells after ten new draws: there are too few genes or counts to differ"
+        copied, near = self._acceptable(values)
+        if left := int((copied | near).sum()):
+            msg = (
+                f"{left:,} of {len(codes):,} cells equal a training cell or lie too near to one after {N_REDRAWS} new "
+                "draws: there are too few genes or counts to differ"
+            )
             warnings.warn(msg, UserWarning, stacklevel=4)
         return values, refused
 

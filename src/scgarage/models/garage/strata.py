@@ -1,6 +1,6 @@
 """Strata: the groups of cells, type by batch, that have their own means, rates and latent distribution."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -15,6 +15,8 @@ PRIOR_COUNTS = 5.0
 N_ROUNDS = 100
 """Rounds in which shares of types and ratios of batches are estimated in turns."""
 
+NO_LEVELS = np.zeros((0, 1), dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class Strata:
@@ -28,21 +30,34 @@ class Strata:
         Numbers of types and of batches (1 without batches).
     sizes
         Training cells of each stratum, (n_strata,).
+    levels
+        What the batches have in common: number of the value of each covariate, (n_batches, n_covariates); by default
+        there is one, which numbers the batches.
     """
 
     n_types: int
     n_batches: int
     sizes: NDArray[np.int64]
+    levels: NDArray[np.int64] = field(default_factory=NO_LEVELS.copy)
 
     def __post_init__(self) -> None:
+        if not len(self.levels):
+            object.__setattr__(self, "levels", np.arange(int(self.n_batches))[:, None])
         for name in ("n_types", "n_batches"):  # files give back arrays
             object.__setattr__(self, name, int(np.asarray(getattr(self, name)).item()))
 
     @classmethod
-    def of(cls, types: NDArray[np.int64], batches: NDArray[np.int64], n_types: int, n_batches: int) -> Self:
+    def of(
+        cls,
+        types: NDArray[np.int64],
+        batches: NDArray[np.int64],
+        n_types: int,
+        n_batches: int,
+        levels: NDArray[np.int64] = NO_LEVELS,
+    ) -> Self:
         """Count training cells with the given type and batch numbers, both (n_cells,)."""
         codes = types * n_batches + batches
-        return cls(n_types, n_batches, np.bincount(codes, minlength=n_types * n_batches))
+        return cls(n_types, n_batches, np.bincount(codes, minlength=n_types * n_batches), levels)
 
     def code(self, types: NDArray[np.int64], batches: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of strata."""
@@ -61,7 +76,8 @@ class Strata:
 
         with the type's share :math:`m_{tj}` where the batch's ratio is one, and the counts :math:`o` seen and :math:`e`
         expected, from the types' shares, in the batch. The two are found in turns: the mean of a type that was seen in
-        one batch only holds that batch's effect. With one batch it is the share over all types: a type borrows nothing
+        one batch only holds that batch's effect. A batch without any cell, a new combination of covariates, has the
+        product of what its values do elsewhere. With one batch it is the share over all types: a type borrows nothing
         from others but a trace, so that no gene is impossible.
         """
         if self.n_batches == 1:
@@ -75,6 +91,7 @@ class Strata:
         for _ in range(N_ROUNDS):
             share = by_type / np.maximum(depth @ ratio, 1e-12)
             ratio = (seen + PRIOR_COUNTS) / (depth.T @ share + PRIOR_COUNTS)
+        ratio = np.exp(self._with_unseen(np.log(ratio), depth.sum(axis=0) > 0))
         result = share[:, None, :] * ratio[None]
         result /= result.sum(axis=2, keepdims=True)
         flat: NDArray[np.float64] = result.reshape(-1, counts.shape[1])
@@ -99,9 +116,21 @@ class Strata:
         for _ in range(N_ROUNDS if self.n_batches > 1 else 1):
             by_type = _group_means(sums - sizes[:, None] * offset[batches], sizes, types, self.n_types)
             offset = _group_means(sums - sizes[:, None] * by_type[types], sizes, batches, self.n_batches)
+        offset = self._with_unseen(offset, np.bincount(batches, weights=sizes, minlength=self.n_batches) > 0)
         by_type[np.bincount(types, weights=sizes) == 0] = points.mean(axis=0)
         expected = by_type[types] + offset[batches]
         return np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], expected)
+
+    def _with_unseen(self, effects: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Give batches without cells the sum of what their values do in the others, (n_batches, n)."""
+        if seen.all():
+            return effects
+        columns = [np.eye(column.max() + 1)[column] for column in self.levels.T]
+        design = np.concatenate([np.ones((self.n_batches, 1)), *columns], axis=1)
+        # Of the many solutions the smallest: a value that was never seen does nothing.
+        coefficients = np.linalg.lstsq(design[seen], effects[seen], rcond=None)[0]
+        result: NDArray[np.float64] = np.where(seen[:, None], effects, design @ coefficients)
+        return result
 
 
 def _sums(
