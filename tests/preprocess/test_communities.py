@@ -42,6 +42,23 @@ def test_scale_and_place_are_irrelevant(groups):
     assert adjusted_rand_score(first, moved) > 0.9
 
 
+def test_order_of_cells_does_not_matter_for_groups_far_apart(groups):
+    points, names = groups
+    order = np.random.default_rng(1).permutation(200)
+    found = communities(points[order], (0.3,), metric="cosine", n_iterations=-1)[0]
+    assert adjusted_rand_score(names[order], found) == 1.0
+
+
+def test_graph_is_made_once(groups, monkeypatch):
+    import scanpy as sc
+
+    calls = []
+    original = sc.pp.neighbors
+    monkeypatch.setattr(sc.pp, "neighbors", lambda *args, **kwargs: (calls.append(1), original(*args, **kwargs)))
+    communities(groups[0], (0.1, 0.5, 1.0))
+    assert len(calls) == 1
+
+
 def test_cells_at_the_same_place_are_no_fault():
     assert communities(np.zeros((20, 2), dtype=np.float32)).shape == (1, 20)
 

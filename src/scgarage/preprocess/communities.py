@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import anndata as ad
 import numpy as np
@@ -19,6 +19,8 @@ def communities(
     resolutions: Sequence[float] = (2.0,),
     *,
     n_neighbors: int = 15,
+    metric: Literal["euclidean", "cosine"] = "euclidean",
+    n_iterations: int = 2,
     random_state: int = 0,
 ) -> NDArray[np.int64]:
     """Divide cells into communities at one or more resolutions of one neighbour graph, through scanpy.
@@ -31,6 +33,10 @@ def communities(
         Leiden resolutions, > 0; higher gives more communities.
     n_neighbors
         Neighbours of a cell, itself included; fewer where there are fewer cells.
+    metric
+        Distance between cells.
+    n_iterations
+        Iterations of the algorithm; -1 until nothing changes.
     random_state
         Seed.
 
@@ -61,13 +67,14 @@ def communities(
         warnings.simplefilter("ignore", FutureWarning)
         # Cells at the same place make scanpy change a sparse matrix of distances, which communities never use.
         warnings.simplefilter("ignore", sparse.SparseEfficiencyWarning)
-        sc.pp.neighbors(cells, use_rep="X", n_neighbors=min(n_neighbors, len(points) - 1), random_state=random_state)
+        n_neighbors = min(n_neighbors, len(points) - 1)
+        sc.pp.neighbors(cells, use_rep="X", n_neighbors=n_neighbors, metric=metric, random_state=random_state)
         for row, resolution in enumerate(resolutions):
             sc.tl.leiden(
                 cells,
                 resolution=resolution,
                 flavor="igraph",
-                n_iterations=2,
+                n_iterations=n_iterations,
                 directed=False,
                 random_state=random_state,
             )

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scgarage.evaluation.cells import Cells
-from scgarage.preprocess import Components
+from scgarage.preprocess import Components, communities
 from scgarage.schema import UNSURE
 from scgarage.structure.agreement import ari, macro_f1, nmi
-from scgarage.structure.leiden import RESOLUTIONS, silhouettes, sweep_leiden
+from scgarage.structure.leiden import RESOLUTIONS, silhouettes
 from scgarage.structure.resolution import ON_TRUTH, Choose, choose_resolution, count_clusters
 
 __all__ = ["ClusterSettings", "score_structure"]
@@ -102,9 +102,7 @@ def _cluster(
         return np.zeros(shape, dtype=np.intp), np.full(shape[0], np.nan)
     space = Components.fit(cells.log_expr, settings.n_pcs, random_state=random_state)
     points = space.transform(cells.log_expr)
-    clusters = sweep_leiden(
-        points, resolutions=settings.resolutions, n_neighbors=settings.n_neighbors, random_state=random_state
-    )
+    clusters = communities(points, settings.resolutions, n_neighbors=settings.n_neighbors, random_state=random_state)
     return clusters, silhouettes(points, clusters, random_state=random_state)
 
 

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from scgarage.errors import InputError
-from scgarage.preprocess import Components, match_genes
+from scgarage.preprocess import Components, communities, match_genes
 from scgarage.structure.agreement import ari, macro_f1, nmi
 from scgarage.structure.labelled import read_cells
 from scgarage.structure.legacy_selection import LEGACY_SELECTIONS
-from scgarage.structure.leiden import sweep_leiden
 from scgarage.structure.resolution import ON_TRUTH, count_clusters
 from scgarage.structure.selection import rank_genes
 
@@ -129,9 +128,9 @@ def _values(synthetic: AnnData, layer: str | None) -> NDArray[np.float64]:
 
 def _cluster(values: NDArray[np.float64], labels: NDArray[np.str_], grid: NDArray[np.float64]) -> dict[str, float]:
     points = Components.fit(values, _N_PCS, random_state=_SEED).transform(values)
-    partitions = sweep_leiden(
+    partitions = communities(
         points,
-        resolutions=grid.tolist(),
+        grid.tolist(),
         n_neighbors=_N_NEIGHBORS,
         metric="cosine",
         n_iterations=-1,

@@ -1,87 +1,18 @@
-"""Leiden clusters at many resolutions of one neighbour graph."""
+"""Resolutions of the Leiden sweep, and how well its clusters hold together."""
 
-import warnings
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-import anndata as ad
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.metrics import pairwise_distances, silhouette_score
 
-from scgarage.errors import InputError
-
-__all__ = ["RESOLUTIONS", "silhouettes", "sweep_leiden"]
+__all__ = ["RESOLUTIONS", "silhouettes"]
 
 RESOLUTIONS = tuple(float(value) for value in np.round(np.geomspace(0.05, 4.0, 24), 3))
 """Resolutions of the sweep: from one or two clusters to dozens, each 1.2 times the last."""
 
 SILHOUETTE_CELLS = 1_000
 """Cells among which silhouettes are computed at most."""
-
-
-def sweep_leiden(
-    points: NDArray[np.floating[Any]],
-    *,
-    resolutions: Sequence[float] = RESOLUTIONS,
-    n_neighbors: int = 15,
-    metric: Literal["euclidean", "cosine"] = "euclidean",
-    n_iterations: int = 2,
-    random_state: int = 0,
-) -> NDArray[np.intp]:
-    """Cluster cells by the Leiden algorithm on scanpy's neighbour graph, which is made once.
-
-    Parameters
-    ----------
-    points
-        Coordinates, such as principal components, (n_cells, n_dims).
-    resolutions
-        Resolutions of the modularity, > 0, (n_resolutions,).
-    n_neighbors
-        Neighbours of a cell, itself included; fewer where there are fewer cells.
-    metric
-        Distance between cells.
-    n_iterations
-        Iterations of the algorithm; -1 until nothing changes.
-    random_state
-        Seed.
-
-    Returns
-    -------
-    numpy.ndarray
-        Number of the cluster of each cell at each resolution, (n_resolutions, n_cells).
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three cells, or no resolutions or one that is not above 0.
-
-    References
-    ----------
-    Traag et al., Scientific Reports 2019, doi:10.1038/s41598-019-41695-z.
-    """
-    _check(points, resolutions)
-    import scanpy as sc
-
-    table = ad.AnnData(np.asarray(points, dtype=np.float32))
-    n_neighbors = min(n_neighbors, len(points) - 1)
-    with warnings.catch_warnings():
-        # Cells at the same place make scanpy change a sparse matrix of distances, which clusters never use.
-        warnings.simplefilter("ignore", category=sparse.SparseEfficiencyWarning)
-        sc.pp.neighbors(table, n_neighbors=n_neighbors, use_rep="X", metric=metric, random_state=random_state)
-    clusters = np.empty((len(resolutions), len(points)), dtype=np.intp)
-    for row, resolution in enumerate(resolutions):
-        sc.tl.leiden(
-            table,
-            resolution=resolution,
-            flavor="igraph",
-            n_iterations=n_iterations,
-            directed=False,
-            random_state=random_state,
-        )
-        clusters[row] = table.obs["leiden"].to_numpy().astype(np.intp)
-    return clusters
 
 
 def silhouettes(
@@ -121,12 +52,3 @@ def silhouettes(
         if 1 < len(np.unique(partition)) < len(rows):
             means[number] = silhouette_score(distances, partition, metric="precomputed")
     return means
-
-
-def _check(points: NDArray[np.floating[Any]], resolutions: Sequence[float]) -> None:
-    if len(points) < 3:
-        msg = f"clustering needs at least 3 cells; found {len(points)}"
-        raise InputError(msg)
-    if not len(resolutions) or not min(resolutions) > 0:
-        msg = f"resolutions is {tuple(resolutions)}; expected one or more numbers above 0"
-        raise InputError(msg)
