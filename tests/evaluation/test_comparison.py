@@ -7,8 +7,9 @@ from anndata import AnnData
 from scgarage.errors import InputError
 from scgarage.evaluation.comparison import Comparison, draw, measure
 from scgarage.evaluation.inputs import Inputs, prepare
+from scgarage.evaluation.space import halve
 from scgarage.metrics import METRICS
-from scgarage.preprocess import Split
+from scgarage.preprocess import Split, select_hvg
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_samples_have_the_same_size(inputs: Inputs, parts: Split, max_cells: int
 def test_nulls_are_what_they_are_called(inputs: Inputs) -> None:
     comparison = drawn(inputs)
     assert set(comparison.nulls["one type"].labels) == {"B"}
-    train = {row.tobytes() for row in inputs.train.log_expr.toarray()}
+    train = {row.tobytes() for row in inputs.train.log_expr[:, comparison.genes].toarray()}
     assert all(row.tobytes() in train for row in comparison.nulls["copy"].log_expr)
     assert not any(row.tobytes() in train for row in comparison.nulls["poisson"].log_expr)
 
@@ -45,8 +46,19 @@ def test_holdout_and_floor_come_from_their_own_parts_without_repeats(inputs: Inp
     comparison = drawn(inputs)
     for sample, part in ((comparison.holdout, inputs.test), (comparison.floor, inputs.train)):
         rows = {row.tobytes() for row in sample.log_expr}
-        assert rows <= {row.tobytes() for row in part.log_expr.toarray()}
+        assert rows <= {row.tobytes() for row in part.log_expr[:, comparison.genes].toarray()}
         assert len(rows) == len(sample.log_expr)
+
+
+def test_genes_are_those_that_vary_most_in_the_half_that_is_not_compared(inputs: Inputs) -> None:
+    comparison = drawn(inputs)
+    # The same generator divides the cells again.
+    rng = np.random.default_rng(0)
+    rng.spawn(1)
+    reference, _ = halve(inputs.test.labels, rng)
+    expected = np.flatnonzero(select_hvg(inputs.test.log_expr[reference], 60))
+    assert (comparison.genes == expected).all()
+    assert (comparison.genes != np.flatnonzero(select_hvg(inputs.train.log_expr, 60))).any()
 
 
 def test_same_seed_same_comparison(inputs: Inputs) -> None:

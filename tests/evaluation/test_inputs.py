@@ -21,17 +21,25 @@ def logged(cells: AnnData) -> AnnData:
     return cells
 
 
-def test_every_part_has_scanpys_values_for_the_genes_of_train(parts: Split, fresh: AnnData) -> None:
+def test_every_part_has_scanpys_values(parts: Split, fresh: AnnData) -> None:
     inputs = ready(fresh, parts)
-    table = logged(parts.train)
-    sc.pp.highly_variable_genes(table, n_top_genes=40, flavor="seurat")
-    genes = table.var["highly_variable"].to_numpy()
     for cells, found in ((parts.train, inputs.train), (parts.test, inputs.test), (fresh, inputs.synthetic)):
-        assert found.log_expr.toarray() == pytest.approx(logged(cells).X[:, genes].toarray(), rel=1e-5)
+        assert found.log_expr.toarray() == pytest.approx(logged(cells).X.toarray(), rel=1e-5)
         assert found.labels.tolist() == cells.obs["cell_type"].astype(str).tolist()
     assert isinstance(inputs.null, PoissonNull)
     assert inputs.rare_types == ("pDC",)
     assert inputs.labelled
+
+
+def test_narrowed_inputs_hold_the_genes_asked_for_and_the_library_sizes_of_all(parts: Split, fresh: AnnData) -> None:
+    inputs, genes = ready(fresh, parts), np.array([7, 3])
+    narrow = inputs.narrowed(genes)
+    for name in ("train", "validation", "test", "synthetic"):
+        before, after = getattr(inputs, name), getattr(narrow, name)
+        assert (after.log_expr != before.log_expr[:, genes]).nnz == 0
+        assert (after.totals == before.totals).all()
+    assert isinstance(narrow.null, PoissonNull)
+    assert narrow.null.means.shape[1] == 2
 
 
 def test_order_of_the_synthetic_genes_does_not_matter(parts: Split, fresh: AnnData) -> None:

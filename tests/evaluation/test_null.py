@@ -106,3 +106,24 @@ def test_shuffling_keeps_cells_and_proportions() -> None:
     assert (found.log_expr != source.log_expr).nnz == 0
     assert sorted(found.labels) == sorted(LABELS)
     assert (found.labels == LABELS).mean() == pytest.approx(0.75**2 + 0.25**2, abs=0.08)
+
+
+TWO_TYPES = np.repeat(["B", "T"], [30, 20])
+
+
+def test_narrow_poisson_null_is_the_one_fitted_on_those_genes() -> None:
+    counts = sparse.csr_matrix(np.random.default_rng(0).poisson(2.0, size=(50, 6)).astype(float))
+    totals = np.asarray(counts.sum(axis=1)).ravel() + 3.0
+    genes = np.array([4, 1])
+    narrow = PoissonNull.fit(counts, totals, TWO_TYPES).narrowed(genes)
+    oracle = PoissonNull.fit(counts[:, genes], totals, TWO_TYPES)
+    assert narrow.means == pytest.approx(oracle.means)
+    assert narrow.rest == pytest.approx(oracle.rest)
+
+
+def test_narrow_normal_null_is_the_one_fitted_on_those_genes() -> None:
+    values = sparse.csr_matrix(np.random.default_rng(1).random((50, 6)))
+    genes = np.array([5, 0, 2])
+    narrow, oracle = NormalNull.fit(values, TWO_TYPES).narrowed(genes), NormalNull.fit(values[:, genes], TWO_TYPES)
+    assert narrow.means == pytest.approx(oracle.means)
+    assert narrow.deviations == pytest.approx(oracle.deviations)

@@ -100,7 +100,7 @@ def test_permuted_genes_are_found(fresh: AnnData, parts: Split) -> None:
 def test_skewed_proportions_are_found(simulate: Callable[..., AnnData], parts: Split) -> None:
     skewed = simulate(400, seed=2, shares=np.array([0.05, 0.65, 0.2, 0.06, 0.04]))
     result = evaluate(skewed, parts, metrics=["type_proportion_tv"], **QUICK)
-    assert result.table.loc[0, "value"] == pytest.approx(0.35, abs=0.07)
+    assert result.table.loc[0, "value"] == pytest.approx(0.38, abs=0.08)
     sentence = result.verdict().sentences[0]
     assert "Over-represented: T" in sentence
     assert "Under-represented: B" in sentence

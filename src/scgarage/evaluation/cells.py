@@ -1,4 +1,4 @@
-"""Cells as the judge sees them: log expression of the selected genes, a type and a library size each."""
+"""Cells as the judge sees them: log expression, a type and a library size each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ class Cells:
     Attributes
     ----------
     log_expr
-        log1p CP10k of the selected genes, CSR float32, (n_cells, n_selected).
+        log1p CP10k, CSR float32, (n_cells, n_genes).
     labels
         Type of each cell, (n_cells,).
     totals
@@ -36,6 +36,10 @@ class Cells:
     def take(self, rows: Index) -> "Cells":
         """Return the cells of the given rows, in that order."""
         return Cells(self.log_expr[rows], self.labels[rows], None if self.totals is None else self.totals[rows])
+
+    def narrowed(self, genes: Index) -> "Cells":
+        """Return the same cells with some of the genes, numbers (n_selected,)."""
+        return Cells(self.log_expr[:, genes], self.labels, self.totals)
 
     def draw(self, n_cells: int, rng: np.random.Generator) -> "Cells":
         """Return at most ``n_cells`` different cells, chosen at random."""

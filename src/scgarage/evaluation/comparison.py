@@ -14,7 +14,7 @@ from scgarage.evaluation.null import copies
 from scgarage.evaluation.samples import Sample, Samples, sample_of
 from scgarage.evaluation.space import REFERENCE_LIMIT, fit_space, halve, predict_labels
 from scgarage.metrics import Metric
-from scgarage.preprocess import Components
+from scgarage.preprocess import Components, select_hvg
 
 __all__ = ["MIN_CELLS", "MIN_FRESH", "Comparison", "Role", "Sample", "Samples", "Teacher", "draw", "measure"]
 
@@ -66,6 +66,8 @@ class Comparison(Samples):
         Components of all training and all held-out cells, for nearest neighbours.
     seed
         Seed of the stochastic metrics, the same for value, floor and null.
+    genes
+        Numbers of the genes that are compared, (n_selected,).
     """
 
     matched: Samples
@@ -74,10 +76,15 @@ class Comparison(Samples):
     train_points: NDArray[np.float32]
     holdout_points: NDArray[np.float32]
     seed: int
+    genes: NDArray[np.intp]
 
 
 def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator) -> Comparison:
-    """Divide the test cells, fit the space on one half and draw samples of the same size.
+    """Divide the test cells, choose genes and fit the space on one half, and draw samples of the same size.
+
+    Neither genes nor space see the cells that are compared. Genes that were selected on training cells vary more among
+    these than among others: real cells in the place of the synthetic ones then look better than the floor (measured:
+    correlation of fold changes 0.83 for fresh cells, 0.72 for the floor).
 
     Parameters
     ----------
@@ -97,8 +104,11 @@ def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator
     """
     # A generator of its own: what is drawn for matched samples changes no other number.
     (match_rng,) = rng.spawn(1)
-    reference, holdout = (inputs.test.take(rows) for rows in halve(inputs.test.labels, rng))
-    n_cells = _sample_size(len(reference), len(holdout), inputs, max_cells)
+    halves = halve(inputs.test.labels, rng)
+    n_cells = _sample_size(len(halves[0]), len(halves[1]), inputs, max_cells)
+    genes = np.flatnonzero(select_hvg(inputs.test.log_expr[halves[0]], inputs.n_top_genes))
+    inputs = inputs.narrowed(genes)
+    reference, holdout = (inputs.test.take(rows) for rows in halves)
     space = fit_space(reference, n_pcs, rng)
     order = rng.permutation(len(inputs.train))
     neighbours = inputs.train.draw(NEIGHBOUR_LIMIT, rng)
@@ -126,6 +136,7 @@ def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator
         train_points=space.transform(neighbours.log_expr),
         holdout_points=space.transform(holdout.draw(NEIGHBOUR_LIMIT, rng).log_expr),
         seed=int(rng.integers(2**31)),
+        genes=genes,
     )
 
 

@@ -1,6 +1,7 @@
 """From AnnData to what the judge compares: the same path for real and synthetic cells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from anndata import AnnData
@@ -18,13 +19,14 @@ from scgarage.preprocess import (
     expression_matrix,
     log1p_cp10k,
     match_genes,
-    select_hvg,
     value_kind,
 )
 from scgarage.preprocess.normalise import library_size
 from scgarage.schema import UNSURE, ValueKind
 
 __all__ = ["Inputs", "prepare"]
+
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class Inputs:
     Attributes
     ----------
     train, validation, test, synthetic
-        Log expression of the genes selected on train, types and library sizes.
+        Log expression of all genes, types and library sizes.
     labelled
         Whether the synthetic cells came with types; if not, all of theirs are "unsure" here.
     null
         Generator of independent genes, fitted on train.
+    n_top_genes
+        Highly variable genes to compare, which each repeat selects on its reference cells.
     labels_key
         Column of ``obs`` with the types.
     value_kind
@@ -55,14 +59,20 @@ class Inputs:
     synthetic: Cells
     labelled: bool
     null: NullGenerator
+    n_top_genes: int
     labels_key: str
     value_kind: ValueKind
     rare_types: tuple[str, ...]
     notes: tuple[str, ...]
 
+    def narrowed(self, genes: NDArray[np.integer[Any]]) -> Self:
+        """Return the same with some of the genes, numbers (n_selected,)."""
+        parts = {name: getattr(self, name).narrowed(genes) for name in (*PARTS, "synthetic", "null")}
+        return replace(self, **parts)
+
 
 def prepare(synthetic: AnnData, split: Split, *, labels_key: str | None, layer: str | None, n_top_genes: int) -> Inputs:
-    """Check the data, select genes on train and normalise every part the same way.
+    """Check the data and normalise every part the same way.
 
     Parameters
     ----------
@@ -75,7 +85,7 @@ def prepare(synthetic: AnnData, split: Split, *, labels_key: str | None, layer: 
     layer
         Layer with the values; ``X`` by default. Synthetic cells without that layer are read from ``X``.
     n_top_genes
-        Number of genes to select.
+        Highly variable genes to compare; recorded, and selected in every repeat.
 
     Raises
     ------
@@ -91,19 +101,19 @@ def prepare(synthetic: AnnData, split: Split, *, labels_key: str | None, layer: 
     synthetic_layer = layer if layer in synthetic.layers else None
     kind = _shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
     values = _csr(split.train, layer)
-    genes = np.flatnonzero(select_hvg(log1p_cp10k(values) if kind == "counts" else values, n_top_genes))
     null: NullGenerator
     if kind == "counts":
-        null = PoissonNull.fit(values[:, genes], library_size(values), real["train"])
+        null = PoissonNull.fit(values, library_size(values), real["train"])
     else:
-        null = NormalNull.fit(values[:, genes], real["train"])
+        null = NormalNull.fit(values, real["train"])
     return Inputs(
-        **{name: _cells(getattr(split, name), layer, genes, kind, real[name]) for name in real},
+        **{name: _cells(getattr(split, name), layer, kind, real[name]) for name in PARTS},
         synthetic=_cells(
-            synthetic, synthetic_layer, genes, kind, np.full(synthetic.n_obs, UNSURE) if given is None else given
+            synthetic, synthetic_layer, kind, np.full(synthetic.n_obs, UNSURE) if given is None else given
         ),
         labelled=given is not None,
         null=null,
+        n_top_genes=n_top_genes,
         labels_key=key,
         value_kind=kind,
         rare_types=rare_types(real["train"]),
@@ -129,12 +139,10 @@ def _csr(cells: AnnData, layer: str | None) -> sparse.csr_matrix:
     return sparse.csr_matrix(expression_matrix(cells, layer))
 
 
-def _cells(
-    cells: AnnData, layer: str | None, genes: NDArray[np.intp], kind: ValueKind, labels: NDArray[np.str_]
-) -> Cells:
-    """Return log1p CP10k of some genes; the library sizes are those over all genes."""
+def _cells(cells: AnnData, layer: str | None, kind: ValueKind, labels: NDArray[np.str_]) -> Cells:
+    """Return log1p CP10k."""
     values = _csr(cells, layer)
     if kind == "counts":
         totals = library_size(values)
-        return Cells(log1p_cp10k(values[:, genes], totals=totals), labels, totals)
-    return Cells(values[:, genes].astype(np.float32), labels)
+        return Cells(log1p_cp10k(values, totals=totals), labels, totals)
+    return Cells(values.astype(np.float32), labels)

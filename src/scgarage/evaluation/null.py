@@ -1,7 +1,7 @@
 """Generators that know as little as possible: the bad end of every metric's scale."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ __all__ = ["NormalNull", "NullGenerator", "PoissonNull", "TypeMix", "copies", "s
 
 class NullGenerator(Protocol):
     """Something that makes cells without knowing how genes go together."""
+
+    def narrowed(self, genes: NDArray[np.integer[Any]]) -> Self:
+        """Return the generator of some genes, numbers (n_selected,); library sizes stay those over all genes."""
+        ...
 
     def sample(self, n_cells: int, rng: np.random.Generator) -> Cells:
         """Return new cells of types drawn in the proportions of the training cells."""
@@ -106,6 +110,12 @@ class PoissonNull:
         means = mix.means(counts)
         return cls(mix, means, np.maximum(mix.means(totals[:, None])[:, 0] - means.sum(axis=1), 0.0))
 
+    def narrowed(self, genes: NDArray[np.integer[Any]]) -> Self:
+        """Return the generator of some genes, numbers (n_selected,); library sizes stay those over all genes."""
+        kept = self.means[:, genes]
+        rest = self.rest + self.means.sum(axis=1) - kept.sum(axis=1)
+        return replace(self, means=kept, rest=np.maximum(rest, 0.0))
+
     def sample(self, n_cells: int, rng: np.random.Generator) -> Cells:
         """Return new cells, normalised like real ones."""
         return self.of_types(self.mix.draw(n_cells, rng), rng)
@@ -149,6 +159,10 @@ class NormalNull:
         means = mix.means(values)
         variances = mix.means(values.multiply(values).tocsr()) - means**2
         return cls(mix, means, np.sqrt(np.maximum(variances, 0.0)))
+
+    def narrowed(self, genes: NDArray[np.integer[Any]]) -> Self:
+        """Return the generator of some genes, numbers (n_selected,)."""
+        return replace(self, means=self.means[:, genes], deviations=self.deviations[:, genes])
 
     def sample(self, n_cells: int, rng: np.random.Generator) -> Cells:
         """Return new cells."""

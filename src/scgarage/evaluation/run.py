@@ -72,7 +72,7 @@ def evaluate(
     n_repeats
         Number of repeats; standard deviations are over them. By default 5, and 3 with the quick profile.
     n_top_genes
-        Highly variable genes to compare.
+        Highly variable genes to compare, selected in every repeat on held-out cells that are not compared.
     n_pcs
         Principal components; fewer when the reference is small.
     max_cells
@@ -156,7 +156,7 @@ def _describe(inputs: Inputs, comparison: Comparison) -> dict[str, Any]:
         "labels_key": inputs.labels_key,
         "labels": "given" if inputs.labelled else "predicted",
         "value_kind": inputs.value_kind,
-        "n_genes": int(inputs.train.log_expr.shape[1]),
+        "n_genes": int(comparison.holdout.log_expr.shape[1]),
         "n_pcs": int(comparison.train_points.shape[1]),
         "n_compared": len(comparison.holdout.labels),
         "notes": list(inputs.notes),

@@ -7,6 +7,7 @@ Unless ``show=True``, nothing is shown and pyplot is not touched, so no figure h
 from scgarage.plotting.composition import composition, type_counts
 from scgarage.plotting.confusion import confusion
 from scgarage.plotting.critical_difference import RankTest, critical_difference, rank_test
+from scgarage.plotting.de_null import de_null
 from scgarage.plotting.embedding import embedding
 from scgarage.plotting.fold_changes import fold_changes, log_fold_changes
 from scgarage.plotting.gene_correlations import gene_correlations, rank_correlations
@@ -30,6 +31,7 @@ __all__ = [
     "composition",
     "confusion",
     "critical_difference",
+    "de_null",
     "embedding",
     "fold_changes",
     "gene_correlations",

@@ -16,7 +16,6 @@ from scgarage.schema import UNSURE
 from scgarage.structure.clustering import ClusterSettings, score_structure
 from scgarage.structure.labelled import check_counts
 from scgarage.structure.leiden import RESOLUTIONS
-from scgarage.structure.null_genes import narrow_null
 from scgarage.structure.resolution import Choose
 from scgarage.structure.selection import SELECTIONS, Selection, choose_selections, rank_genes
 
@@ -185,7 +184,7 @@ def _narrow(inputs: Inputs, wanted: list[tuple[str, int]]) -> _Sources:
     genes = np.unique(np.concatenate(list(chosen.values())))
     value, floor = (Cells(cells.log_expr[:, genes], cells.labels) for cells in (inputs.synthetic, inputs.test))
     columns = {key: np.searchsorted(genes, selected) for key, selected in chosen.items()}
-    return _Sources(value, floor, narrow_null(inputs.null, genes), columns)
+    return _Sources(value, floor, inputs.null.narrowed(genes), columns)
 
 
 def _score_roles(
