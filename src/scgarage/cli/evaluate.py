@@ -55,7 +55,7 @@ def run_evaluate(
     n_repeats
         Repeats with other held-out cells (full: 5, quick: 3); fewer give no standard deviation that means something.
     n_top_genes
-        Highly variable genes of the training cells to judge by.
+        Highly variable genes to judge by, chosen on held-out cells that are not compared.
     max_cells
         Largest number of cells compared in a repeat (full: 1000, quick: 500).
     random_state

@@ -43,8 +43,8 @@ def evaluate(
 ) -> Evaluation:
     """Judge synthetic cells against held-out real ones.
 
-    In each repeat the test cells are divided at random, stratified by type. One half, the reference, fits the
-    principal components; the other, the holdout, is what samples of the same size are compared with:
+    In each repeat the test cells are divided at random, stratified by type. One half, the reference, selects the
+    genes and fits the principal components; the other, the holdout, is what samples of the same size are compared with:
 
     - *value*: synthetic cells;
     - *floor*: real training cells, what a perfect generator would score (for memorisation: validation cells);
@@ -54,7 +54,7 @@ def evaluate(
 
     Metrics about single types are given as many cells of a type on every side.
 
-    Genes are selected on the training cells, once. Every cell goes the same path: counts -> CP10k over all
+    Every cell goes the same path: counts -> CP10k over all
     genes of the file -> log1p -> selected genes -> principal components. Log-normalised values are used as
     they are.
 

@@ -40,6 +40,9 @@ class GanConfig(NoiseGanConfig):
         YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
+    generator_learning_rate: float = 1e-3
+    critic_learning_rate: float = 1e-3
+
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "published": {
             "generator_hidden": (32,),

@@ -59,6 +59,8 @@ class LshGanConfig(NoiseGanConfig):
     leakage: float = 0.2
     n_dropped: int = 4
     n_components: int = 50
+    generator_learning_rate: float = 1e-3
+    critic_learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
         super().__post_init__()

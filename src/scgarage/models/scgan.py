@@ -76,8 +76,8 @@ class ScGanConfig(TechniquesConfig):
     batch_size: int | None = 128
     n_critic_steps: int = 5
     n_generator_steps: int = 1
-    generator_learning_rate: float = 2e-4
-    critic_learning_rate: float = 2e-4
+    generator_learning_rate: float = 1e-3
+    critic_learning_rate: float = 1e-3
     optimizer: Literal["adam", "rmsprop"] = "adam"
     adam_betas: tuple[float, float] = (0.5, 0.9)
     clip_norm: float | None = None

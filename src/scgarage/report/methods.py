@@ -108,7 +108,7 @@ def _compared(subject: Subject) -> str:
     components = f"{settings['n_pcs']} " if "n_pcs" in settings else ""
     return (
         f"In each of {settings['n_repeats']} repeats the test cells were halved; {path}restricted to the {genes}most "
-        f"variable genes of the training cells and projected on {components}principal components of one half, and "
+        f"variable genes of one half and projected on {components}principal components of that half, and "
         f"{settings['n_compared']:,} cells of the other half were compared with as many synthetic cells (scgarage "
         f"{versions()['scgarage']})."
     )
