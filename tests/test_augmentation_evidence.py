@@ -19,6 +19,6 @@ def test_intervals_hold_their_gains():
 
 
 def test_without_a_classifier_all_are_named_and_another_is_refused():
-    assert "linear classifiers nothing" in augmentation_evidence()
+    assert "linear classifiers .00 to .01" in augmentation_evidence()
     with pytest.raises(InputError, match=r"'svm'.*'forest'"):
         augmentation_evidence("svm")
