@@ -177,3 +177,21 @@ def test_library_sizes_are_not_judged_without_counts(fresh: AnnData, parts: Spli
 def test_bad_arguments_are_refused(fresh: AnnData, parts: Split, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         evaluate(fresh, parts, **(QUICK | options))
+
+
+def test_cells_without_types_are_judged_and_nothing_is_said_about_types(fresh: AnnData, parts: Split) -> None:
+    bare = [part.copy() for part in (parts.train, parts.validation, parts.test)]
+    for part in bare:
+        part.obs = part.obs[[]]
+    untyped = Split(*bare)
+    result = evaluate(fresh, untyped, profile="quick", **QUICK)
+    assert result.settings["labels_key"] is None
+    assert result.settings["labels"] == "none"
+    assert set(result.table["group"]) == {"all"}
+    assert not any(METRICS[name].needs_types for name in result.table["metric"])
+    with_types = evaluate(fresh, parts, profile="quick", **QUICK).table.query("group == 'all'").set_index("metric")
+    scores = result.table.set_index("metric")["value"]
+    assert scores["c2st_forest"] == pytest.approx(with_types.loc["c2st_forest", "value"], abs=0.12)
+    assert any("nothing is said about types" in sentence for sentence in result.verdict().sentences)
+    with pytest.raises(InputError, match="lfc_slope need cell types; pass labels_key= one of the columns of obs: none"):
+        evaluate(fresh, untyped, metrics=["lfc_slope"])

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from scgarage.errors import InputError
 from scgarage.evaluation.cells import Cells
-from scgarage.evaluation.labels import choose_labels_key, real_labels, synthetic_labels
+from scgarage.evaluation.labels import real_labels, synthetic_labels
 from scgarage.evaluation.null import NormalNull, NullGenerator, PoissonNull
 from scgarage.evaluation.provenance import origin_notes
 from scgarage.evaluation.settings import rare_types
@@ -44,7 +44,7 @@ class Inputs:
     n_top_genes
         Highly variable genes to compare, which each repeat selects on its reference cells.
     labels_key
-        Column of ``obs`` with the types.
+        Column of ``obs`` with the types; ``None`` when there is none, and all cells are then of one type.
     value_kind
         What real and synthetic values were.
     rare_types
@@ -60,7 +60,7 @@ class Inputs:
     labelled: bool
     null: NullGenerator
     n_top_genes: int
-    labels_key: str
+    labels_key: str | None
     value_kind: ValueKind
     rare_types: tuple[str, ...]
     notes: tuple[str, ...]
@@ -81,7 +81,7 @@ def prepare(synthetic: AnnData, split: Split, *, labels_key: str | None, layer: 
     split
         Real cells.
     labels_key
-        Column of ``obs`` with the types; the split's own by default.
+        Column of ``obs`` with the types; the split's own by default. Without either all cells are of one type.
     layer
         Layer with the values; ``X`` by default. Synthetic cells without that layer are read from ``X``.
     n_top_genes
@@ -93,10 +93,12 @@ def prepare(synthetic: AnnData, split: Split, *, labels_key: str | None, layer: 
         If labels or genes are missing, if the values are neither counts nor log-normalised, or if real and
         synthetic values are of different kinds.
     """
-    key = choose_labels_key(split, labels_key)
+    key = labels_key or split.labels_key
     real = real_labels(split, key)
     given = synthetic_labels(synthetic, key, real)
     notes = origin_notes(synthetic, split, labelled=given is not None)
+    if key is None:
+        notes.append("The real cells have no types (labels_key=): nothing is said about types")
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     synthetic_layer = layer if layer in synthetic.layers else None
     kind = _shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))

@@ -10,7 +10,10 @@ from scgarage.errors import InputError
 from scgarage.preprocess import Split
 from scgarage.schema import UNSURE
 
-__all__ = ["choose_labels_key", "real_labels", "synthetic_labels"]
+__all__ = ["ONE_TYPE", "choose_labels_key", "real_labels", "synthetic_labels"]
+
+ONE_TYPE = "cell"
+"""Type of all cells where no types are known."""
 
 
 def choose_labels_key(split: Split, labels_key: str | None) -> str:
@@ -29,8 +32,8 @@ def choose_labels_key(split: Split, labels_key: str | None) -> str:
     return key
 
 
-def real_labels(split: Split, key: str) -> dict[str, NDArray[np.str_]]:
-    """Return the types of the cells of each part.
+def real_labels(split: Split, key: str | None) -> dict[str, NDArray[np.str_]]:
+    """Return the types of the cells of each part; without a column they are all :data:`ONE_TYPE`.
 
     Raises
     ------
@@ -40,14 +43,18 @@ def real_labels(split: Split, key: str) -> dict[str, NDArray[np.str_]]:
     return {name: _complete(getattr(split, name), key) for name in ("train", "validation", "test")}
 
 
-def synthetic_labels(synthetic: AnnData, key: str, real: Mapping[str, NDArray[np.str_]]) -> NDArray[np.str_] | None:
-    """Return the types of synthetic cells, a missing one as "unsure"; ``None`` without such a column.
+def synthetic_labels(
+    synthetic: AnnData, key: str | None, real: Mapping[str, NDArray[np.str_]]
+) -> NDArray[np.str_] | None:
+    """Return the types of synthetic cells, a missing one as "unsure"; ``None`` where only the real cells have types.
 
     Raises
     ------
     InputError
         If no label is a type of a real cell.
     """
+    if key is None:
+        return np.full(synthetic.n_obs, ONE_TYPE)
     if key not in synthetic.obs:
         return None
     column = synthetic.obs[key].astype(object)
@@ -62,7 +69,9 @@ def synthetic_labels(synthetic: AnnData, key: str, real: Mapping[str, NDArray[np
     return found
 
 
-def _complete(cells: AnnData, key: str) -> NDArray[np.str_]:
+def _complete(cells: AnnData, key: str | None) -> NDArray[np.str_]:
+    if key is None:
+        return np.full(cells.n_obs, ONE_TYPE)
     if key not in cells.obs:
         columns = ", ".join(map(repr, cells.obs.columns)) or "none"
         msg = f"the real cells' obs has no {key!r}; pass labels_key= one of: {columns}"

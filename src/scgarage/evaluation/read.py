@@ -7,7 +7,7 @@ import pandas as pd
 from anndata import AnnData
 
 from scgarage.errors import InputError
-from scgarage.evaluation.labels import choose_labels_key, real_labels, synthetic_labels
+from scgarage.evaluation.labels import real_labels, synthetic_labels
 from scgarage.evaluation.provenance import origin_notes
 from scgarage.evaluation.result import Evaluation
 from scgarage.evaluation.settings import describe_cells
@@ -55,17 +55,17 @@ def read_evaluation(
         If the file is no such table, or has other rare types than the real cells.
     """
     table = _read_table(Path(path))
-    key = choose_labels_key(split, labels_key)
+    key = labels_key or split.labels_key
     real = real_labels(split, key)
     given = synthetic_labels(synthetic, key, real)
     settings: dict[str, Any] = {
         "layer": layer,
         "labels_key": key,
-        "labels": "predicted" if given is None else "given",
+        "labels": "none" if key is None else "predicted" if given is None else "given",
         "n_repeats": int(table["n_repeats"].max()),
         "n_compared": int(table.loc[table["group"] == "all", "n_cells"].max()),
         "notes": origin_notes(synthetic, split, labelled=given is not None),
-    } | describe_cells(real, given, n_synthetic=synthetic.n_obs)
+    } | describe_cells(real, None if key is None else given, n_synthetic=synthetic.n_obs)
     types = set(table["group"]) - {"all", "rare"}
     if types and types != set(settings["rare_types"]):
         msg = (

@@ -1,6 +1,6 @@
 """Judge synthetic cells against held-out real ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -66,7 +66,8 @@ def evaluate(
     split
         Real cells: train, validation and test.
     labels_key
-        Column of ``obs`` with the types; by default the one that the split knows.
+        Column of ``obs`` with the types; by default the one that the split knows. Without either the metrics about
+        types are left out.
     layer
         Layer with counts or log-normalised values; ``X`` by default.
     n_repeats
@@ -113,6 +114,8 @@ def evaluate(
     max_cells = MAX_CELLS[profile] if max_cells is None else max_cells
     _check_numbers(n_repeats=n_repeats, n_top_genes=n_top_genes, n_pcs=n_pcs, max_cells=max_cells)
     inputs = prepare(synthetic, split, labels_key=labels_key, layer=layer, n_top_genes=n_top_genes)
+    if inputs.labels_key is None:
+        chosen = _without_types(chosen, asked_for=metrics is not None, columns=split.train.obs.columns)
     repeats: list[list[Record]] = []
     seeds = np.random.SeedSequence(random_state).spawn(n_repeats)
     for seed in track(seeds, description="Judging", disable=not progress, transient=True):
@@ -148,16 +151,27 @@ def _choose(names: Sequence[str] | None, profile: str) -> dict[str, Metric]:
     }
 
 
+def _without_types(metrics: dict[str, Metric], *, asked_for: bool, columns: Iterable[str]) -> dict[str, Metric]:
+    """Leave out metrics about types, unless they were asked for by name."""
+    about_types = [name for name, metric in metrics.items() if metric.needs_types]
+    if about_types and asked_for:
+        listed = ", ".join(map(repr, columns)) or "none"
+        msg = f"{', '.join(about_types)} need cell types; pass labels_key= one of the columns of obs: {listed}"
+        raise InputError(msg)
+    return {name: metric for name, metric in metrics.items() if name not in about_types}
+
+
 def _describe(inputs: Inputs, comparison: Comparison) -> dict[str, Any]:
     """Return what the evaluation used, as plain values."""
     real = {name: getattr(inputs, name).labels for name in ("train", "validation", "test")}
     synthetic = inputs.synthetic.labels if inputs.labelled else comparison.synthetic.labels
+    given = "given" if inputs.labelled else "predicted"
     return {
         "labels_key": inputs.labels_key,
-        "labels": "given" if inputs.labelled else "predicted",
+        "labels": "none" if inputs.labels_key is None else given,
         "value_kind": inputs.value_kind,
         "n_genes": int(comparison.holdout.log_expr.shape[1]),
         "n_pcs": int(comparison.train_points.shape[1]),
         "n_compared": len(comparison.holdout.labels),
         "notes": list(inputs.notes),
-    } | describe_cells(real, synthetic, n_synthetic=len(inputs.synthetic))
+    } | describe_cells(real, None if inputs.labels_key is None else synthetic, n_synthetic=len(inputs.synthetic))

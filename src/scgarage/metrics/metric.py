@@ -130,3 +130,8 @@ class Metric:
     def arguments(self) -> tuple[tuple[str, str], ...]:
         """Positional arguments of the function, as pairs of cells and form."""
         return ARGUMENTS[self.given or self.space]
+
+    @property
+    def needs_types(self) -> bool:
+        """Whether the metric says nothing when all cells are of one type."""
+        return self.groups == "types" or any(form == "labels" for _, form in self.arguments)

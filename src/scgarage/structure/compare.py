@@ -10,6 +10,7 @@ from anndata import AnnData
 from scgarage.errors import InputError
 from scgarage.evaluation.cells import Cells, Index
 from scgarage.evaluation.inputs import Inputs, prepare
+from scgarage.evaluation.labels import choose_labels_key
 from scgarage.evaluation.null import NullGenerator, PoissonNull
 from scgarage.preprocess import Split
 from scgarage.schema import UNSURE
@@ -127,6 +128,7 @@ def compare_structure(
     """
     check_counts(n_repeats=n_repeats, minimum=MIN_REPEATS)
     wanted = choose_selections(selection, n_top_genes)
+    labels_key = choose_labels_key(split, labels_key)
     inputs = prepare(synthetic, split, labels_key=labels_key, layer=layer, n_top_genes=split.train.n_vars)
     n_cells = _sample_size(inputs, max_cells)
     types = tuple(np.unique(inputs.train.labels).tolist())
