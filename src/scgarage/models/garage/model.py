@@ -27,6 +27,7 @@ from scgarage.models.garage.hurdle import Hurdle
 from scgarage.models.garage.jitter import choose_jitter
 from scgarage.models.garage.latent import Latent
 from scgarage.models.garage.poisson_mixture import PoissonMixture
+from scgarage.models.garage.redraw import redraw
 from scgarage.models.garage.refine import REAL, START, TYPE, Refiner, critic, paired, refining_phases
 from scgarage.models.garage.request import divide
 from scgarage.models.garage.seeding import at_most, choose_seeds
@@ -37,9 +38,6 @@ from scgarage.preprocess import log1p_cp10k
 from scgarage.training import Batches, Phase, TrainResult, one_thread, train
 
 __all__ = ["Garage"]
-
-N_REDRAWS = 10
-"""Times that cells too like a training cell are drawn anew."""
 
 GAIN = 0.05
 """Share of its start's validation distance that the adversarial stage must take off to be used."""
@@ -268,7 +266,12 @@ class Garage(GenerativeModel):
             msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
             warnings.warn(msg, UserWarning, stacklevel=3)
         positions = self._positions(codes, generator, rng)
-        values, refused = self._drawn_anew(self._decode(positions, codes, rng), codes, generator, rng)
+        values, refused = redraw(
+            self._decode(positions, codes, rng),
+            lambda rows: self._decode(self._positions(codes[rows], generator, rng), codes[rows], rng),
+            (self.parts["fingerprints"], self.parts["floor"]),
+            log1p_cp10k if self.about["value_kind"] == "counts" else lambda values: values,
+        )
         types, batches = strata.split(codes)
         return Drawn(
             values,
@@ -295,43 +298,6 @@ class Garage(GenerativeModel):
         types = torch.from_numpy(self.parts["strata"].split(codes)[0])
         bent = self.networks["generator"](torch.from_numpy(positions) / scale, types, generator=generator) * scale
         return latent.within_depth(bent.numpy(), codes)
-
-    def _acceptable(self, values: sparse.csr_matrix) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Say which cells equal training cells, and which lie too near to one without being equal."""
-        copied = self.parts["fingerprints"].match(values)
-        near, filled = np.zeros(len(copied), dtype=np.bool_), np.diff(values.indptr) > 0
-        log_expr = log1p_cp10k(values[filled]) if self.about["value_kind"] == "counts" else values[filled]
-        near[filled] = self.parts["floor"].broken_by(log_expr)
-        return copied, near & ~copied
-
-    def _drawn_anew(
-        self,
-        values: sparse.csr_matrix,
-        codes: NDArray[np.int64],
-        generator: torch.Generator,
-        rng: np.random.Generator,
-    ) -> tuple[sparse.csr_matrix, dict[str, int]]:
-        """Draw cells anew that are copies of training cells, too near to one, or empty."""
-        refused = {"refused_copies": 0, "refused_near": 0}
-        for _ in range(N_REDRAWS):
-            copied, near = self._acceptable(values)
-            refused["refused_copies"] += int(copied.sum())
-            refused["refused_near"] += int(near.sum())
-            again = np.flatnonzero(copied | near | (np.diff(values.indptr) == 0))
-            if not len(again):
-                return values, refused
-            kept = np.setdiff1d(np.arange(len(codes)), again)
-            anew = self._decode(self._positions(codes[again], generator, rng), codes[again], rng)
-            order = np.argsort(np.concatenate([kept, again]), kind="stable")
-            values = sparse.csr_matrix(sparse.vstack([values[kept], anew]))[order]
-        copied, near = self._acceptable(values)
-        if left := int((copied | near).sum()):
-            msg = (
-                f"{left:,} of {len(codes):,} cells equal a training cell or lie too near to one after {N_REDRAWS} new "
-                "draws: there are too few genes or counts to differ"
-            )
-            warnings.warn(msg, UserWarning, stacklevel=4)
-        return values, refused
 
     def _decode(
         self, positions: NDArray[np.float32], codes: NDArray[np.int64], rng: np.random.Generator
