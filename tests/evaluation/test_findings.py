@@ -93,3 +93,10 @@ def test_a_floor_of_theory_is_not_called_measured() -> None:
     finding = copying(row(0.5, 0.5) | {"note": "floor 0.5 by theory: too few"}, collapsed=False)
     assert "fresh" not in finding.sentence
     assert finding.sentence.endswith("(50% without copying): no clear sign of copying.")
+
+
+def test_more_than_half_near_training_cells_is_not_passed_over_in_silence() -> None:
+    beyond = copying(row(0.60, 0.58, sd=0.02), collapsed=False)
+    assert beyond.level == CLOSE
+    assert "run the audit" in beyond.sentence
+    assert "no clear sign" in copying(row(0.53, 0.50, sd=0.02), collapsed=False).sentence

@@ -70,6 +70,8 @@ def test_what_cannot_be_is_refused(cells, model):
         model.sample(5, batch={"donor": "a"})
     with pytest.raises(InputError, match=r"no batch 'c \| rest'"):
         model.sample(5, batch="c | rest")
+    with pytest.raises(InputError, match="no 'plate'; pass batch_key= one of"):
+        Garage().fit(cells, labels_key="cell_type", batch_key=["donor", "plate"])
     with pytest.raises(InputError, match="both 'cell_type'"):
         Garage().fit(cells, labels_key="cell_type", batch_key=["donor", "cell_type"])
     with pytest.raises(InputError, match="several different ones"):

@@ -164,6 +164,8 @@ def copying(row: Row, *, collapsed: bool) -> Finding:
         reason = f"{1 - value:.0%} lie nearer to held-out than to training cells, as if made from them"
         return Finding(level, f"{measured}: the model may have seen the held-out cells.", reason)
     if value <= max(floor, 0.5) + clear:
+        if low > 0.5:
+            return Finding(CLOSE, f"{measured}: more than half, but no more than splits differ by; run the audit.")
         return Finding(CLOSE, f"{measured}: no clear sign of copying.")
     reason = f"{value:.0%} lie nearer to training than to held-out cells (50% without copying)"
     if collapsed:

@@ -139,7 +139,7 @@ def prepare(
         validate_labels(adata, labels_key)
     batch_keys = columns_of(batch_key)
     for column in batch_keys:
-        validate_labels(adata, column, min_types=1, min_cells_per_type=1)
+        validate_labels(adata, column, min_types=1, min_cells_per_type=1, argument="batch_key")
     values = sparse.csr_matrix(expression_matrix(adata, layer))
     log_expr = _log_expr(values, value_kind)
     modelled = select_hvg(log_expr, n_top_genes)

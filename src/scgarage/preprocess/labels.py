@@ -16,7 +16,14 @@ _MAX_NUMBER_LABELS = 50
 _N_EXAMPLES = 5
 
 
-def validate_labels(adata: AnnData, labels_key: str, *, min_types: int = 2, min_cells_per_type: int = 2) -> None:
+def validate_labels(
+    adata: AnnData,
+    labels_key: str,
+    *,
+    min_types: int = 2,
+    min_cells_per_type: int = 2,
+    argument: str = "labels_key",
+) -> None:
     """Check that a column of ``obs`` holds cell types that can be worked with.
 
     Parameters
@@ -29,6 +36,8 @@ def validate_labels(adata: AnnData, labels_key: str, *, min_types: int = 2, min_
         Smallest number of different labels.
     min_cells_per_type
         Smallest number of cells of each.
+    argument
+        What the user gave the column as, for the message.
 
     Raises
     ------
@@ -37,7 +46,7 @@ def validate_labels(adata: AnnData, labels_key: str, *, min_types: int = 2, min_
         reserved ``"unsure"``; or there are too few types, or cells of a type.
     """
     if labels_key not in adata.obs:
-        msg = f"adata.obs has no '{labels_key}'; pass labels_key= one of: {listed(_label_columns(adata))}"
+        msg = f"adata.obs has no '{labels_key}'; pass {argument}= one of: {listed(_label_columns(adata))}"
         raise InputError(msg)
     labels = adata.obs[labels_key]
     missing = np.flatnonzero(labels.isna().to_numpy())

@@ -62,7 +62,7 @@ def redraw(
     if left := int((copied | near).sum()):
         msg = (
             f"{left:,} of {values.shape[0]:,} cells equal a training cell or lie too near to one after {N_REDRAWS} new "
-            "draws: there are too few genes or counts to differ"
+            "draws: few cells of a type, genes or counts leave little to differ in; audit before you share them"
         )
         warnings.warn(msg, UserWarning, stacklevel=4)
     return values, refused
