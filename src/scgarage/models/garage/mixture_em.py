@@ -13,6 +13,10 @@ DEPTH_BINS = 4
 
 N_ITERATIONS = 25
 
+OBSERVATIONS = 40_000
+"""Observations that are worked on together, about: their likelihoods stay in the processor's cache over all iterations
+(measured: 2.5 times as fast as a million at a time)."""
+
 _START: NDArray[np.float32] = np.concatenate([[0.1], GRID[1:] / (1.0 + GRID[1:]) ** 3]).astype(np.float32)
 _START /= _START.sum()
 """First weights: a broad hump at a relative rate of one. Expectation maximisation takes long to remove weight from high
@@ -51,33 +55,37 @@ def fit_weights(
     tilt
         Slopes of the log shares, (n_strata, n_genes), and what they are slopes against, (n_cells,).
     """
-    n_strata, n_genes = share.shape
-    entries = counts.tocoo()
-    order = np.lexsort((entries.col, strata[entries.row]))
-    rows, genes = entries.row[order].astype(np.int64), entries.col[order].astype(np.int64)
-    values = entries.data[order].astype(np.float64)
-    group = strata[rows] * n_genes + genes
     tilt = (np.zeros(share.shape), np.zeros(len(totals))) if tilt is None else tilt
-    slopes, x = tilt
-    expected_counts = totals[rows] * share[strata[rows], genes] * np.exp(slopes[strata[rows], genes] * x[rows])
-    means = expected_counts[:, None] * GRID
-    logs = log_pmf(values, means)
-    likelihood = np.exp(logs - logs.max(axis=1, keepdims=True)).astype(np.float32)
-    zero_counts, zero_likelihood = _zeros(rows, genes, totals, strata, share, tilt)
+    n_strata, n_genes = share.shape
+    per_gene = counts.nnz / max(n_genes, 1) + DEPTH_BINS * n_strata
+    step = max(1, int(OBSERVATIONS / per_gene))
+    weights = np.empty((n_strata, n_genes, len(GRID)), dtype=np.float32)
+    for block in (slice(start, start + step) for start in range(0, n_genes, step)):
+        these = tilt[0][:, block], tilt[1]
+        weights[:, block] = _fit_block(counts[:, block], totals, strata, share[:, block], these, max(prior, 1e-6))
+    return weights
+
+
+def _fit_block(
+    counts: sparse.csc_matrix,
+    totals: NDArray[np.float64],
+    strata: NDArray[np.int64],
+    share: NDArray[np.float64],
+    tilt: tuple[NDArray[np.float64], NDArray[np.float64]],
+    prior: float,
+) -> NDArray[np.float32]:
+    """Return the weights of some genes; without a prior strata without cells would have none."""
+    n_strata, n_genes = share.shape
+    likelihood, group, number = _observations(counts, totals, strata, share, tilt)
     sizes = np.bincount(strata, minlength=n_strata).astype(np.float32)[:, None, None]
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    # One row for each stratum and gene, one column for each observation: sums over a group are a product of matrices.
+    sums = sparse.csr_matrix((number, (group, np.arange(len(group)))), shape=(n_strata * n_genes, len(group)))
 
     def expected(weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum the posterior weights of the cells of each stratum and gene."""
-        evidence = np.zeros((n_strata * n_genes, len(GRID)), dtype=np.float32)
-        if len(group):
-            density = np.einsum("ek,ek->e", likelihood, weights.reshape(-1, len(GRID))[group])
-            per_entry = likelihood / np.maximum(density, 1e-30)[:, None]
-            evidence[group[starts]] = np.add.reduceat(per_entry, starts, axis=0)
-        evidence = evidence.reshape(n_strata, n_genes, len(GRID))
-        for number, like in zip(zero_counts, zero_likelihood, strict=True):
-            density = np.einsum("sgk,sgk->sg", like, weights)
-            evidence += like * (number / np.maximum(density, 1e-30))[:, :, None]
+        density = np.einsum("ek,ek->e", likelihood, weights.reshape(-1, len(GRID))[group])
+        sums.data = (number / np.maximum(density, 1e-30))[sums.indices]
+        evidence: NDArray[np.float32] = (sums @ likelihood).reshape(weights.shape)
         return evidence * weights
 
     pooled = np.tile(_START, (1, n_genes, 1))
@@ -87,10 +95,40 @@ def fit_weights(
         )
         pooled /= len(totals)
     weights = np.repeat(pooled, n_strata, axis=0)
-    prior = max(prior, 1e-6)  # strata without cells keep the pooled weights
     for _ in range(N_ITERATIONS):
         weights = (expected(weights) + prior * pooled) / (sizes + prior)
     return weights
+
+
+def _observations(
+    counts: sparse.csc_matrix,
+    totals: NDArray[np.float64],
+    strata: NDArray[np.int64],
+    share: NDArray[np.float64],
+    tilt: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    """Return what was seen: every count, and for each stratum and gene the cells without one, in groups of like depth.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Likelihoods up to a factor, (n_observations, n_components); stratum and gene as one number, and how many cells
+        there are of each observation, both (n_observations,).
+    """
+    n_genes = share.shape[1]
+    entries = counts.tocoo()
+    rows, genes = entries.row.astype(np.int64), entries.col.astype(np.int64)
+    slopes, x = tilt
+    expected = totals[rows] * share[strata[rows], genes] * np.exp(slopes[strata[rows], genes] * x[rows])
+    logs = log_pmf(entries.data.astype(np.float64), expected[:, None] * GRID)
+    likelihood = np.exp(logs - logs.max(axis=1, keepdims=True)).astype(np.float32)
+    n_zeros, zero_likelihood = _zeros(rows, genes, totals, strata, share, tilt)
+    some = np.flatnonzero(n_zeros)
+    return (
+        np.concatenate([likelihood, zero_likelihood.reshape(-1, len(GRID))[some]]),
+        np.concatenate([strata[rows] * n_genes + genes, some % share.size]),
+        np.concatenate([np.ones(len(rows), dtype=np.float32), n_zeros.ravel()[some]]),
+    )
 
 
 def _zeros(

