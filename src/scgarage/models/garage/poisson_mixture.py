@@ -19,7 +19,8 @@ Genes: TypeAlias = slice | NDArray[np.int64]
 """Which genes."""
 
 BLOCK = 400_000
-"""Numbers in a temporary array at most, about: they stay in the processor's cache (measured: twice as fast as 4,000,000)."""
+"""Numbers in a temporary array at most, about: they stay in the processor's cache (measured: twice as fast as
+4,000,000)."""
 
 KNOTS = 17
 """Library sizes at which zero probabilities are tabulated."""
