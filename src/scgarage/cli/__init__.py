@@ -15,6 +15,7 @@ from scgarage.cli.fit import run_fit
 from scgarage.cli.impute import run_impute
 from scgarage.cli.models import run_models
 from scgarage.cli.output import say
+from scgarage.cli.prepare import run_prepare
 from scgarage.cli.report import run_report
 from scgarage.cli.sample import run_sample
 from scgarage.cli.sequences import SEQUENCES
@@ -27,6 +28,12 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         run_demo,
         (),
         "  scgarage demo\n  scgarage demo --data cells.h5ad --labels-key cell_type --out demo-mine",
+    ),
+    "prepare": (
+        run_prepare,
+        ("data",),
+        "  scgarage prepare found.h5ad --labels-key cell_type --out cells.h5ad\n"
+        "  scgarage prepare filtered_feature_bc_matrix --labels types.csv --out cells.h5ad",
     ),
     "fit": (
         run_fit,

@@ -9,7 +9,7 @@ from scgarage.errors import InputError
 from scgarage.io.value_kind import detect_value_kind
 from scgarage.schema import ValueKind
 
-__all__ = ["find_alternative"]
+__all__ = ["find_alternative", "other_matrices"]
 
 
 def find_alternative(adata: AnnData, kinds: Collection[ValueKind], *, layer: str | None = None) -> str | None:
@@ -29,7 +29,7 @@ def find_alternative(adata: AnnData, kinds: Collection[ValueKind], *, layer: str
     A phrase such as ``'adata.layers["counts"] holds counts: pass layer="counts"'``, None when there is no such
     matrix.
     """
-    for name, X, remedy in _other_matrices(adata, layer):
+    for name, X, remedy in other_matrices(adata, layer):
         try:
             kind = detect_value_kind(X)
         except InputError:
@@ -39,7 +39,7 @@ def find_alternative(adata: AnnData, kinds: Collection[ValueKind], *, layer: str
     return None
 
 
-def _other_matrices(adata: AnnData, layer: str | None) -> Iterator[tuple[str, Any, str]]:
+def other_matrices(adata: AnnData, layer: str | None) -> Iterator[tuple[str, Any, str]]:
     """Yield name, matrix and the way to use it."""
     for name in adata.layers:
         if name != layer:

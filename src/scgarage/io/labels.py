@@ -11,9 +11,11 @@ from scgarage.errors import InputError
 from scgarage.io.faults import check_not_empty, reading
 from scgarage.io.tables import delimiter_of, open_text
 
-__all__ = ["add_labels", "as_text_labels"]
+__all__ = ["MISSING", "add_labels", "as_text_labels"]
 
-_MISSING = {"", "NA", "NaN", "nan"}
+MISSING = ("", "NA", "NaN", "nan")
+"""Texts that stand for no label."""
+
 _MAX_INTEGER_LABELS = 200
 
 
@@ -30,7 +32,7 @@ def add_labels(adata: AnnData, path: Path, labels_key: str) -> None:
         else:
             labels = _by_name(lines, adata, path, labels_key)
     series = pd.Series(labels, index=adata.obs_names, dtype=object)
-    adata.obs[labels_key] = series.mask(series.isin(_MISSING)).astype("category")
+    adata.obs[labels_key] = series.mask(series.isin(MISSING)).astype("category")
 
 
 def as_text_labels(column: pd.Series) -> pd.Series:

@@ -5,6 +5,7 @@ from scgarage.preprocess.communities import communities
 from scgarage.preprocess.genes import select_hvg
 from scgarage.preprocess.normalise import counts_from_log_expr, library_size, log1p_cp10k
 from scgarage.preprocess.pca import Components
+from scgarage.preprocess.prepare import prepare
 from scgarage.preprocess.recover import recover_counts
 from scgarage.preprocess.resplit import split_again
 from scgarage.preprocess.scale import MaxScaler
@@ -28,6 +29,7 @@ __all__ = [
     "library_size",
     "log1p_cp10k",
     "match_genes",
+    "prepare",
     "recover_counts",
     "select_hvg",
     "split",

@@ -10,7 +10,10 @@ from scgarage.errors import InputError
 from scgarage.io.wording import examples, listed
 from scgarage.schema import UNSURE
 
-__all__ = ["validate_labels"]
+__all__ = ["OR_PREPARE", "validate_labels"]
+
+OR_PREPARE = ", or use sg.pp.prepare (scgarage prepare)"
+"""End of the messages about what it mends."""
 
 _MAX_NUMBER_LABELS = 50
 _N_EXAMPLES = 5
@@ -54,7 +57,7 @@ def validate_labels(
         msg = (
             f"adata.obs['{labels_key}'] has no label for {missing.size:,} of {adata.n_obs:,} cells (first: "
             f"'{adata.obs_names[missing[0]]}'); label them, or drop them: adata = "
-            f"adata[adata.obs['{labels_key}'].notna()].copy()"
+            f"adata[adata.obs['{labels_key}'].notna()].copy(){OR_PREPARE}"
         )
         raise InputError(msg)
     _check_is_not_a_measurement(labels, labels_key, adata)

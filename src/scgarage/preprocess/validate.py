@@ -14,7 +14,7 @@ from scgarage.io.gene_names import explain_mismatch
 from scgarage.io.matrix import Matrix, as_matrix, column_sums, find_values, row_sums
 from scgarage.io.value_kind import describe_values, detect_value_kind
 from scgarage.io.wording import examples, listed
-from scgarage.preprocess.labels import validate_labels
+from scgarage.preprocess.labels import OR_PREPARE, validate_labels
 from scgarage.schema import UNS_KEY, ValueKind
 
 __all__ = ["expression_matrix", "match_genes", "validate_expression", "validate_labels", "value_kind"]
@@ -174,7 +174,7 @@ def _kind_of(adata: AnnData, X: Matrix, layer: str | None) -> ValueKind:
 def _check_unique(names: "pd.Index[str]", noun: str, remedy: str) -> None:
     repeated = names[names.duplicated()].unique()
     if len(repeated):
-        msg = f"{len(repeated):,} {noun} names occur more than once ({examples(repeated)}); call {remedy}"
+        msg = f"{len(repeated):,} {noun} names occur more than once ({examples(repeated)}); call {remedy}{OR_PREPARE}"
         raise InputError(msg)
 
 
@@ -207,6 +207,7 @@ def _check_totals(adata: AnnData, X: Matrix, *, warn_silent_genes: bool) -> None
         msg = (
             f"{empty.size:,} of {adata.n_obs:,} cells have no expression at all (first: "
             f"'{adata.obs_names[empty[0]]}'); drop them: sc.pp.filter_cells(adata, min_counts=1)"
+            f"{OR_PREPARE}"
         )
         raise InputError(msg)
     n_silent = int((column_sums(X) == 0).sum()) if warn_silent_genes else 0
