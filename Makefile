@@ -11,7 +11,7 @@ LABELS ?= cell_type
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip
 
-.PHONY: demo test test-slow docs lint format types layers clean help
+.PHONY: demo test test-slow benchmark docs lint format types layers clean help
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
@@ -48,6 +48,12 @@ $(VENV)/.docs: $(VENV)/.run
 # Everything is made anew, tutorials included, since they show what the code does now; any warning fails.
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env -b html docs docs/_build/html
+
+# Hours; benchmarks/data must hold the files. Finished cells are kept in results/, so it can be interrupted.
+benchmark: $(VENV)/.test
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[scvi]'
+	$(BIN)/scgarage benchmark benchmarks/models.yaml --out results --format csv
+	$(BIN)/python benchmarks/document.py results/summary.md docs/benchmark.md
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

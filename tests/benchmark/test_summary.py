@@ -49,7 +49,7 @@ def test_markdown_tables_have_as_many_cells_in_every_line(grid, out):
     _, path = write_summary(collect(grid, out), grid, out)
     text = path.read_text(encoding="utf-8")
     blocks = [block.splitlines() for block in text.split("\n\n") if block.lstrip().startswith("|")]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for lines in blocks:
         assert len(lines) >= 3
         assert len({line.count("|") for line in lines}) == 1

@@ -1,5 +1,6 @@
 """Benchmarks: a grid of data sets, models and seeds from one YAML file."""
 
+from scgarage.benchmark.glance import glance
 from scgarage.benchmark.grid import Cell, DataEntry, Grid, Judging, ModelEntry
 from scgarage.benchmark.ranking import mean_ranks, summarise
 from scgarage.benchmark.read import read_grid
@@ -16,6 +17,7 @@ __all__ = [
     "check_format",
     "collect",
     "forget_failed",
+    "glance",
     "mean_ranks",
     "read_grid",
     "run_cell",

@@ -10,6 +10,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from scgarage.benchmark.glance import GLANCE, glance
 from scgarage.benchmark.grid import Grid
 from scgarage.benchmark.ranking import GROUPS, mean_ranks, summarise
 from scgarage.benchmark.record import DONE, FAILED
@@ -41,7 +42,8 @@ COSTS = {
 def write_summary(results: pd.DataFrame, grid: Grid, out: str | Path) -> tuple[Path, Path]:
     """Write ``summary.html``, one file that needs no network, and ``summary.md``, in the place of older ones.
 
-    For each data set: every metric of all cells and of the rare types as mean ± sd over seeds with the rank of each
+    For each data set: what to look at first (:func:`scgarage.benchmark.glance`), every metric of all cells and of the
+    rare types as mean ± sd over seeds with the rank of each
     model, the audits' verdicts, times and peak memory; then the cells that failed, with the error. For three models or
     more with two results each also ``critical_difference.svg``, the mean ranks over all data sets and seeds, which the
     page contains.
@@ -99,15 +101,17 @@ def _content(results: pd.DataFrame, grid: Grid) -> dict[str, Any]:
     means = summarise(results)
     ranks = mean_ranks(means)
     names = [entry.name for entry in grid.data]
+    first = glance(results)
     return {
         "title": f"Benchmark {grid.path.stem}",
+        "glance_titles": [column.title for column in GLANCE],
         "n": {status: int((cells["status"] == status).sum()) for status in (DONE, FAILED, "not run")}
         | {"all": len(cells)},
         "models": [entry.name for entry in grid.models],
         "seeds": ", ".join(map(str, grid.seeds)),
         "profile": grid.judging.profile,
         "data_sets": [
-            _data_set(name, *(part[part["data"] == name] for part in (means, ranks, cells))) for name in names
+            _data_set(name, *(part[part["data"] == name] for part in (means, ranks, cells, first))) for name in names
         ],
         "failures": cells.loc[cells["status"] == FAILED, ["data", "model", "seed", "error"]].to_dict("records"),
         "version": version("scgarage"),
@@ -115,7 +119,9 @@ def _content(results: pd.DataFrame, grid: Grid) -> dict[str, Any]:
     }
 
 
-def _data_set(name: str, means: pd.DataFrame, ranks: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
+def _data_set(
+    name: str, means: pd.DataFrame, ranks: pd.DataFrame, cells: pd.DataFrame, first: pd.DataFrame
+) -> dict[str, Any]:
     tables = [_table(group, means[means["group"] == group], ranks[ranks["group"] == group]) for group in GROUPS]
     done = cells[cells["status"] == DONE]
     return {
@@ -124,7 +130,8 @@ def _data_set(name: str, means: pd.DataFrame, ranks: pd.DataFrame, cells: pd.Dat
         "n_genes": whole(done["n_genes"].median()),
         "tables": [table for table in tables if table["rows"]],
         "costs": [
-            _cost(str(model), done[done["model"] == model], rows) for model, rows in cells.groupby("model", sort=False)
+            _cost(str(model), done[done["model"] == model], rows, first[first["model"] == model])
+            for model, rows in cells.groupby("model", sort=False)
         ],
         "cost_titles": list(COSTS.values()),
     }
@@ -156,13 +163,15 @@ def _entry(row: "pd.Series[Any]") -> dict[str, Any] | None:
     return {"text": with_sd(row["mean"], row["sd"]), "rank": int(row["rank"]), "n_seeds": int(row["n_seeds"])}
 
 
-def _cost(model: str, done: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
+def _cost(model: str, done: pd.DataFrame, cells: pd.DataFrame, first: pd.DataFrame) -> dict[str, Any]:
     verdicts = done["audit_verdict"].value_counts()
     return {
         "model": model,
         "n": f"{len(done)} of {len(cells)}",
         "audit": ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) or NOTHING,
         "costs": [with_sd(done[name].mean(), done[name].std()) for name in COSTS],
+        "first": [two_decimals(row["mean"], row["sd"]) for row in first.to_dict("records")] or [NOTHING] * len(GLANCE),
+        "needs": [number(done["fit_seconds"].mean(), 2), whole(done["peak_mb"].mean())],
     }
 
 
@@ -180,6 +189,19 @@ def number(value: float, digits: int = 3) -> str:
     ('0.0123', '1,234', '−0.500', '–')
     """
     return NOTHING if not np.isfinite(value) else _fixed(value, _decimals(value, digits))
+
+
+def two_decimals(mean: float, sd: float) -> str:
+    """Write a mean and, when there is one, its standard deviation with two decimals.
+
+    Examples
+    --------
+    >>> two_decimals(1.0651, 0.004), two_decimals(0.5, float("nan"))
+    ('1.07 ± 0.00', '0.50')
+    """
+    if not np.isfinite(mean):
+        return NOTHING
+    return _fixed(mean, 2) + (f" ± {_fixed(sd, 2)}" if np.isfinite(sd) else "")
 
 
 def with_sd(mean: float, sd: float) -> str:
