@@ -1,4 +1,4 @@
-"""Tuning trials of the adversarial baselines: three settings each, scored on validation cells (docs/models.md).
+"""Tuning trials of the adversarial baselines and of the flow: three settings each, scored on validation cells.
 
     python benchmarks/trials.py --models gan,wgan,scgan --out trials.csv
 
@@ -21,7 +21,9 @@ from scgarage.preprocess import log1p_cp10k, select_hvg
 
 SMALL = {"generator_hidden": (128, 128), "critic_hidden": (128, 128)}
 FAST = {"generator_learning_rate": 1e-3, "critic_learning_rate": 1e-3}
+NARROW = {"hidden": (128, 128)}
 TRIALS = {name: [{}, FAST, SMALL] for name in ("gan", "wgan", "fgan", "lsh-gan", "scgan")}
+TRIALS["flow"] = [{}, NARROW, NARROW | {"learning_rate": 3e-4}]
 
 
 def judge(split):

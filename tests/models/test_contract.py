@@ -49,7 +49,7 @@ FAST = {
     "vae": SMALL_VAE,
     "scvae": SMALL_VAE,
     "scdiffusion": SMALL_LATENT,
-    "flow": SMALL_LATENT,
+    "flow": SMALL | {"hidden": (16,), "n_factors": 4, "n_sweeps": 3, "n_kept": 2, "n_steps": 4},
     "gan-ros": SMALL_GAN,
     "vae-ros": SMALL_VAE,
 }

@@ -101,7 +101,8 @@ def test_guidance_of_zero_is_the_conditional_field():
 
 @pytest.mark.parametrize("kind", [Flow, ScDiffusion])
 def test_types_differ_after_training(cells, kind):
-    small = {"n_components": 5, "hidden": (32,), "n_steps": 20, "n_top_genes": None, "ema_decay": None}
+    space = {"n_components": 5} if kind is ScDiffusion else {"n_factors": 5, "n_sweeps": 10}
+    small = space | {"hidden": (32,), "n_steps": 20, "n_top_genes": None, "ema_decay": None}
     model = kind(n_iterations=300, learning_rate=5e-3, guidance=1.0, **small)
     model.fit(cells, labels_key="cell_type", validation=None, options=QUIET)
     made = model.sample(dict.fromkeys(model.types, 100))

@@ -1,7 +1,7 @@
 """What every generative model offers: fit, sample, save, load, history."""
 
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -19,19 +19,20 @@ from scgarage.models.config import config_from_values, config_values, make_confi
 from scgarage.models.covariates import columns_of
 from scgarage.models.data import TrainingData, ValidationData, hold_out, prepare, prepare_validation
 from scgarage.models.drawn import Drawn
+from scgarage.models.network_training import NetworkTraining
 from scgarage.models.options import FitOptions
 from scgarage.models.provenance import annotate, describe
 from scgarage.models.spec import Proportions, SampleSpec, Wanted, parse_spec
-from scgarage.training import Phase, TrainResult, TrainSettings, seeded
+from scgarage.training import TrainResult, seeded
 
 __all__ = ["GenerativeModel"]
 
 
-class GenerativeModel(ABC):
+class GenerativeModel(NetworkTraining):
     """Base of all models.
 
     A subclass names itself, brings a frozen dataclass ``Config`` and writes :meth:`build`, :meth:`learn`,
-    :meth:`skeleton` and :meth:`draw`.
+    :meth:`skeleton`, :meth:`phases` and :meth:`draw`.
 
     Parameters
     ----------
@@ -68,10 +69,6 @@ class GenerativeModel(ABC):
     @abstractmethod
     def skeleton(self) -> nn.ModuleDict:
         """Return untrained networks of the shapes in ``sizes``."""
-
-    @abstractmethod
-    def phases(self) -> list[Phase]:
-        """Return what happens in one training iteration; empty for a model without networks."""
 
     @abstractmethod
     def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> TrainResult | None:
@@ -279,17 +276,6 @@ class GenerativeModel(ABC):
     def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:  # noqa: ARG002  (subclasses use it)
         """Return the classes of the fitted parts by name."""
         return self.parts_types
-
-    def train_settings(self, options: FitOptions, **settings: Any) -> TrainSettings:
-        """Return loop settings that carry ``options``."""
-        return TrainSettings(
-            progress=options.progress,
-            accelerator=options.accelerator,
-            devices=options.devices,
-            random_state=self.config.random_state,
-            description=self.name,
-            **settings,
-        )
 
     def __repr__(self) -> str:
         state = f"fitted on {self.about['n_train']} cells, {len(self.types)} types" if self.is_fitted else "not fitted"

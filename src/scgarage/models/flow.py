@@ -1,32 +1,38 @@
-"""Conditional flow matching in a latent space of cells."""
+"""Conditional flow matching in the latent space of the default model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from scgarage.errors import InputError
-from scgarage.models.latent_model import LatentModel
+from scgarage.models.data import TrainingData, ValidationData
+from scgarage.models.garage.factor_config import FactorConfig
+from scgarage.models.garage.factor_model import FactorModel
+from scgarage.models.options import FitOptions
+from scgarage.models.timed_model import LATENT, TYPE, TimedModel
 from scgarage.models.timed_network import TimedNetwork
+from scgarage.training import TrainResult
 
 __all__ = ["Flow", "FlowConfig"]
 
 
 @dataclass(frozen=True)
-class FlowConfig:
+class FlowConfig(FactorConfig):
     """Settings of :class:`Flow`.
 
     Attributes
     ----------
-    n_top_genes
-        Highly variable genes that are generated; the others are drawn independently given the type.
-    n_components
-        Principal components that are the latent space (on validation cells 20 beat 50, docs/models.md).
+    n_top_genes, n_factor_genes, n_factors, n_sweeps, n_kept, ridge, mean_prior, batch_prior, rate_prior, min_cells, \
+max_cells, resolution
+        Marginals and factors, as in :class:`~scgarage.models.garage.GarageConfig`.
     n_steps
-        Steps of the integration from noise to cells.
+        Steps of the integration from noise to positions.
     hidden
         Widths of the hidden layers.
     drop_label, guidance
@@ -41,8 +47,6 @@ class FlowConfig:
         Seed.
     """
 
-    n_top_genes: int | None = 1000
-    n_components: int = 20
     n_steps: int = 50
     hidden: tuple[int, ...] = (256, 256)
     drop_label: float = 0.1
@@ -53,13 +57,11 @@ class FlowConfig:
     validate_every: int = 200
     patience: int | None = 10
     ema_decay: float | None = 0.995
-    random_state: int = 0
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"published": {}, "tuned": {}}
 
     def __post_init__(self) -> None:
-        if self.n_steps < 1:
-            msg = f"n_steps must be at least 1; found {self.n_steps}"
-            raise InputError(msg)
+        super().__post_init__()
+        self._check_counts("n_steps", "n_iterations")
         if not 0 <= self.drop_label < 1:
             msg = f"drop_label is a share of cells and must lie in [0, 1); found {self.drop_label}"
             raise InputError(msg)
@@ -68,14 +70,49 @@ class FlowConfig:
             raise InputError(msg)
 
 
-class Flow(LatentModel):
-    r"""Noise is carried to cells along straight lines, given the type.
+@dataclass(frozen=True)
+class PositionScale:
+    """Positions with mean 0 and variance 1 in each dimension, and back.
+
+    Attributes
+    ----------
+    mean, spread
+        Of the training cells, (n_dims,).
+    lowest, highest
+        Range of the training cells, (n_dims,).
+    """
+
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    lowest: NDArray[np.float32]
+    highest: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, positions: NDArray[np.float32]) -> Self:
+        """Measure positions, (n_cells, n_dims)."""
+        spread = np.maximum(positions.std(axis=0), np.float32(1e-3))
+        return cls(positions.mean(axis=0), spread, positions.min(axis=0), positions.max(axis=0))
+
+    def scaled(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return scaled positions, (n_cells, n_dims)."""
+        return np.asarray((positions - self.mean) / self.spread, dtype=np.float32)
+
+    def back(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return positions no farther out than the training cells, (n_cells, n_dims)."""
+        result: NDArray[np.float32] = np.clip(scaled * self.spread + self.mean, self.lowest, self.highest)
+        return result
+
+
+class Flow(TimedModel, FactorModel):
+    r"""Noise is carried along straight lines to positions of cells among the factors of the default model.
 
     .. math:: L = E\,\|v_\theta((1 - t) \epsilon + t z, t, y) - (z - \epsilon)\|^2, \qquad t \sim U(0, 1)
 
-    in the space of principal components, with unit variance each; new positions solve :math:`\dot z = v_\theta` by the
-    midpoint rule. Counts are Poisson draws of the decoded rates. After CFGen, whose latent space is that of an
-    autoencoder with negative binomial output; its settings are not repeated, so both presets are ours.
+    with the type :math:`y` and draws :math:`z` of the positions of the training cells; new ones solve
+    :math:`\dot z = v_\theta` by the midpoint rule. Marginals, factors and the way from a position to counts are those
+    of :class:`~scgarage.models.garage.Garage`, so that the two differ in one thing: this model learns the distribution
+    of positions, the default one moves seed cells. After CFGen, whose latent space is that of an autoencoder with
+    negative binomial output; its settings are not repeated, so both presets are ours.
 
     References
     ----------
@@ -84,13 +121,24 @@ class Flow(LatentModel):
     Examples
     --------
     >>> import scgarage as sg
-    >>> model = sg.models.Flow(n_iterations=2, n_top_genes=100, n_steps=5, validate_every=2)
+    >>> model = sg.models.Flow(n_iterations=2, n_factors=4, n_sweeps=2, n_steps=5, validate_every=2)
     >>> model.fit(sg.datasets.pbmc68k(), labels_key="cell_type").sample({"Dendritic": 5}).shape
     (5, 765)
     """
 
     name = "flow"
     Config: ClassVar[type[Any]] = FlowConfig
+    needs_labels = True
+    knows_batches = False
+    parts_types: ClassVar[Mapping[str, type[Any]]] = {**FactorModel.parts_types, "scale": PositionScale}
+
+    def place(self, data: TrainingData, rows: NDArray[np.int64]) -> None:  # noqa: ARG002  (positions say all)
+        """Scale the draws of the positions, all of which are trained on."""
+        n_draws, _, n_dims = self._draws.shape
+        positions = self._draws.reshape(-1, n_dims)
+        self.parts["scale"] = scale = PositionScale.fit(positions)
+        self._columns = {LATENT: scale.scaled(positions), TYPE: np.tile(self._codes, n_draws)}
+        self.sizes = {"n_components": n_dims, "n_types": self.parts["strata"].n_types}
 
     def target_loss(self, network: nn.Module, latents: Tensor, types: Tensor) -> Tensor:
         """Return the mean squared error of the predicted velocity."""
@@ -98,6 +146,23 @@ class Flow(LatentModel):
         noise = torch.randn_like(latents)
         between = torch.lerp(noise, latents, times[:, None])
         return mse_loss(network(between, times, types), latents - noise)
+
+    def learn(
+        self,
+        data: TrainingData,  # noqa: ARG002  (build kept what is needed)
+        validation: ValidationData | None,
+        options: FitOptions,
+    ) -> TrainResult | None:
+        """Train until the loss of the validation cells stops improving."""
+        seen = None if validation is None else self.encode(validation)
+        validate = None
+        if seen is not None:
+            positions, types = seen
+            validate = self._validator(torch.from_numpy(self.parts["scale"].scaled(positions)), torch.from_numpy(types))
+        result = self.train_networks(self._columns, self._network(), options, validate=validate)
+        del self._columns
+        self._forget()
+        return result
 
     def draw_latents(self, network: TimedNetwork, types: Tensor, generator: torch.Generator) -> Tensor:
         """Start from noise and follow the field."""
@@ -108,3 +173,15 @@ class Flow(LatentModel):
             middle = position + network.guided(position, times, types, guidance) / (2 * n_steps)
             position = position + network.guided(middle, times + 0.5 / n_steps, types, guidance) / n_steps
         return position
+
+    @torch.no_grad()
+    def positions(
+        self,
+        codes: NDArray[np.int64],
+        generator: torch.Generator,
+        rng: np.random.Generator,  # noqa: ARG002  (noise comes from the generator)
+    ) -> NDArray[np.float32]:
+        """Return positions where the flow ends."""
+        drawn = self.draw_latents(self._network(), torch.from_numpy(codes), generator).numpy()
+        result: NDArray[np.float32] = self.parts["scale"].back(drawn)
+        return result

@@ -1,14 +1,13 @@
 """Models that generate log-normalised expression of the selected genes."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from torch import nn
 
 from scgarage.errors import SamplingError
 from scgarage.models.background import HurdleBackground, PoissonBackground
@@ -22,7 +21,6 @@ from scgarage.models.options import FitOptions
 from scgarage.models.spec import Wanted
 from scgarage.preprocess import counts_from_log_expr
 from scgarage.schema import UNSURE
-from scgarage.training import Batches, TrainResult, train
 
 __all__ = ["ConditionalModel", "GeneSpaceModel", "UnconditionalModel"]
 
@@ -47,45 +45,6 @@ class GeneSpaceModel(GenerativeModel):
             kind = self.parts_for(data.value_kind)["background"]
             rest = data.values[:, np.flatnonzero(~data.modelled)]
             self.parts["background"] = kind.fit(rest, data.totals, data.labels, n_types)
-
-    def train_networks(
-        self,
-        columns: Mapping[str, Any],
-        averaged: nn.Module,
-        options: FitOptions,
-        *,
-        validate: Callable[[], float] | None,
-    ) -> TrainResult:
-        """Train on mini-batches until the validation score stops improving.
-
-        Parameters
-        ----------
-        columns
-            What a batch holds, for every training cell.
-        averaged
-            The network whose moving average validation and the end result use.
-        options
-            Device, checkpoints, progress bar.
-        validate
-            Score of the networks, lower is better; ``None`` trains to the end.
-        """
-        c = self.config
-        settings = self.train_settings(
-            options,
-            n_iterations=c.n_iterations,
-            validate_every=c.validate_every,
-            patience=c.patience,
-            ema_decay=c.ema_decay,
-        )
-        return train(
-            self.phases(),
-            Batches(columns, batch_size=c.batch_size, random_state=c.random_state),
-            settings,
-            validate=validate,
-            averaged=averaged,
-            checkpoint=options.checkpoint,
-            resume=options.resume,
-        )
 
     def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
         """Return the classes of the fitted parts; counts and log values have different backgrounds."""

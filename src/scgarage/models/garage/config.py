@@ -5,6 +5,7 @@ from typing import Literal
 
 from scgarage.errors import InputError
 from scgarage.losses import as_texts
+from scgarage.models.garage.factor_config import FactorConfig
 from scgarage.models.garage.refine import refining_game
 from scgarage.seeds import SELECTORS
 
@@ -15,7 +16,7 @@ JITTERS = (0.5, 0.7, 0.85, 1.0)
 
 
 @dataclass(frozen=True)
-class GarageConfig:
+class GarageConfig(FactorConfig):
     """Settings of :class:`Garage`; *measured* means docs/research/log.md.
 
     Attributes
@@ -71,16 +72,6 @@ class GarageConfig:
         Seed.
     """
 
-    n_top_genes: int | None = 1000
-    n_factor_genes: int | None = 2000
-    n_factors: int = 20
-    n_sweeps: int = 25
-    n_kept: int = 6
-    ridge: float = 10.0
-    mean_prior: float = 0.1
-    batch_prior: float = 3.0
-    rate_prior: float = 5.0
-    min_cells: int = 10
     seeds: Literal[
         "all", "stratified", "none", "attention", "random", "global_top", "community", "k_centre", "facility_location",
         "density", "mixed",
@@ -88,8 +79,6 @@ class GarageConfig:
     seed_share: float = 0.2
     n_neighbors: int = 100
     jitter: float | Literal["auto"] = "auto"
-    max_cells: int = 10_000
-    resolution: float = 2.0
     refine: bool = True
     hidden: tuple[int, ...] = (128, 128)
     n_noise: int = 8
@@ -100,11 +89,12 @@ class GarageConfig:
     ema_decay: float = 0.99
     validate_every: int = 50
     patience: int | None = 5
-    random_state: int = 0
     objective: str | None = None
     penalties: str | tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_counts("n_iterations", "batch_size")
         if self.penalties is not None:
             object.__setattr__(self, "penalties", as_texts(self.penalties))
         refining_game(self.objective, self.penalties, self.gamma)
@@ -120,7 +110,3 @@ class GarageConfig:
         if self.n_neighbors < 2 or not self.hidden:
             msg = f"n_neighbors must be at least 2 and hidden not empty; found {self.n_neighbors} and {self.hidden}"
             raise InputError(msg)
-        for name in ("n_factors", "n_kept", "n_iterations", "batch_size", "max_cells", "min_cells"):
-            if getattr(self, name) < 1:
-                msg = f"{name} must be at least 1; found {getattr(self, name)}"
-                raise InputError(msg)

@@ -1,41 +1,23 @@
 """The default model of scgarage."""
 
-import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from torch import nn
 
 from scgarage.losses import sliced_wasserstein
-from scgarage.models.base import GenerativeModel
-from scgarage.models.covariates import levels_of
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.drawn import Drawn
-from scgarage.models.garage.clusters import cluster
 from scgarage.models.garage.config import JITTERS, GarageConfig
-from scgarage.models.garage.copies import Fingerprints
-from scgarage.models.garage.decoder import Cells, Decoder, GibbsSettings
-from scgarage.models.garage.depth import Depth
-from scgarage.models.garage.distance_floor import DistanceFloor
-from scgarage.models.garage.factor_genes import factor_genes
-from scgarage.models.garage.hurdle import Hurdle
+from scgarage.models.garage.factor_model import FactorModel
 from scgarage.models.garage.jitter import choose_jitter
 from scgarage.models.garage.latent import Latent
-from scgarage.models.garage.poisson_mixture import PoissonMixture
-from scgarage.models.garage.redraw import redraw
 from scgarage.models.garage.refine import REAL, START, TYPE, Refiner, critic, paired, refining_phases
-from scgarage.models.garage.request import divide
-from scgarage.models.garage.seeding import at_most, choose_seeds
-from scgarage.models.garage.strata import Strata
+from scgarage.models.garage.seeding import choose_seeds
 from scgarage.models.options import FitOptions
-from scgarage.models.spec import Wanted
-from scgarage.preprocess import log1p_cp10k
-from scgarage.training import Batches, Phase, TrainResult, one_thread, train
+from scgarage.training import Phase, TrainResult, one_thread
 
 __all__ = ["Garage"]
 
@@ -43,17 +25,7 @@ GAIN = 0.05
 """Share of its start's validation distance that the adversarial stage must take off to be used."""
 
 
-@dataclass(frozen=True)
-class _Posterior:
-    """Positions of training and validation cells while the model is fitted."""
-
-    train: NDArray[np.float32]
-    codes: NDArray[np.int64]
-    validation: NDArray[np.float32] | None
-    validation_codes: NDArray[np.int64]
-
-
-class Garage(GenerativeModel):
+class Garage(FactorModel):
     """Counts of all genes, by cell type and batch: free marginals, shared factors, jittered seeds, a critic.
 
     1. Every gene has, in every type and batch, a free distribution of rates given the library size
@@ -87,68 +59,19 @@ class Garage(GenerativeModel):
 
     name = "garage"
     Config: ClassVar[type[Any]] = GarageConfig
-    needs_labels = False
-    knows_batches = True
-    parts_types: ClassVar[Mapping[str, type[Any]]] = {
-        "strata": Strata,
-        "depth": Depth,
-        "decoder": Decoder,
-        "latent": Latent,
-        "fingerprints": Fingerprints,
-        "floor": DistanceFloor,
-    }
+    parts_types: ClassVar[Mapping[str, type[Any]]] = {**FactorModel.parts_types, "latent": Latent}
 
-    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
-        """Return the classes of the fitted parts; counts and log values have different marginals."""
-        return dict(self.parts_types) | {"marginal": PoissonMixture if value_kind == "counts" else Hurdle}
-
-    # ------------------------------------------------------------------ fitting
-    def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (one interface)
-        """Fit marginals, factors and the latent distribution."""
-        c = self.config
-        self._rng = rng = np.random.default_rng(c.random_state)
-        types, self._labelled = data.labels, data.labels_key is not None
-        if not self._labelled:
-            types = cluster(data.log_expr, resolution=c.resolution, random_state=c.random_state)
-        levels = levels_of(data.batch_names, len(data.batch_keys))
-        strata = Strata.of(types, data.batches, int(types.max()) + 1, len(levels), levels)
-        totals = np.ones(data.n_cells) if data.totals is None else data.totals
-        codes = strata.code(types, data.batches)
-        depth = Depth.fit(totals, codes, strata)
-        cells = Cells(data.values, totals, codes, depth.standardise(totals, codes))
-        self.parts = {"strata": strata, "depth": depth, "fingerprints": Fingerprints.of(data.values)}
-        self.parts["marginal"] = marginal = self.parts_for(data.value_kind)["marginal"].fit(
-            data.values.tocsc(),
-            totals,
-            cells.strata,
-            depth=depth,
-            prior_share=strata.expected_share(data.values, totals, cells.strata),
-            mean_prior=c.mean_prior if strata.n_batches == 1 else c.batch_prior,
-            weight_prior=c.rate_prior,
-        )
-        log_expr = data.values if data.totals is None else log1p_cp10k(data.values)
-        self._selected = factor_genes(log_expr, codes, c.n_factor_genes)
-        compared = np.flatnonzero(data.modelled)
-        self.parts["floor"] = DistanceFloor.fit(log_expr, compared, types, random_state=c.random_state)
-        rows = at_most(cells.strata, c.max_cells, rng)
-        used = cells.take(rows)
-        gibbs = GibbsSettings(c.n_factors, c.n_sweeps, c.n_kept, c.ridge, c.min_cells)
-        self.parts["decoder"], draws = Decoder.fit(used, marginal, self._selected, gibbs, rng)
-        sizes = np.broadcast_to(np.log(used.totals).astype(np.float32)[None, :, None], (len(draws), len(rows), 1))
-        positions = np.concatenate([draws, sizes], axis=2)
+    def place(self, data: TrainingData, rows: NDArray[np.int64]) -> None:
+        """Choose the seed cells and describe their neighbourhoods."""
+        c, strata = self.config, self.parts["strata"]
         seeds = choose_seeds(
-            used.strata, c.seeds, c.seed_share, rng, log_expr=data.log_expr[rows], random_state=c.random_state
+            self._codes, c.seeds, c.seed_share, self._rng, log_expr=data.log_expr[rows], random_state=c.random_state
         )
         self.seed_names = tuple(data.names[row] for row in rows[seeds])
         # A cluster that stands in for a type is often part of one: fewer of its cells are alike.
         n_near = c.n_neighbors if self._labelled else max(2, c.n_neighbors // 2)
-        self.parts["latent"] = Latent.fit(positions, used.strata, strata, seeds=seeds, n_neighbours=n_near)
-        if data.totals is not None:
-            made = self._decode(positions[-1], used.strata, rng)
-            self.parts["depth"] = depth.calibrated(used.totals, made.sum(axis=1).A1.astype(np.float64), used.strata)
-        self._draws, self._codes = positions, used.strata
-        self.sizes = {"n_dims": positions.shape[2], "n_types": strata.n_types}
-        self.networks = self.skeleton()
+        self.parts["latent"] = Latent.fit(self._draws, self._codes, strata, seeds=seeds, n_neighbours=n_near)
+        self.sizes = {"n_dims": self._draws.shape[2], "n_types": strata.n_types}
 
     def skeleton(self) -> nn.ModuleDict:
         """Return the generator that bends positions, and its critic."""
@@ -176,7 +99,7 @@ class Garage(GenerativeModel):
     ) -> TrainResult | None:
         """Choose the jitter, then train the adversarial stage and keep it if it helps."""
         c, latent = self.config, self.parts["latent"]
-        seen = self._encode(validation) if validation is not None else None
+        seen = self.encode(validation) if validation is not None else None
         held, held_codes = (None, np.empty(0, dtype=np.int64)) if seen is None else seen
         jitter = c.jitter
         if jitter == "auto":
@@ -186,24 +109,11 @@ class Garage(GenerativeModel):
         if c.refine and held is not None and len(held) >= 2 * self.config.n_noise:
             with one_thread():
                 result = self._refine(held, held_codes, options)
-        del self._draws, self._codes, self._rng
+        self._forget()
         return result
 
-    def _encode(self, validation: ValidationData) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
-        """Return a draw of the positions of the validation cells whose stratum is known, and the strata."""
-        known = (validation.labels >= 0) & (validation.batches >= 0)
-        rows = np.flatnonzero(known) if self._labelled else np.empty(0, dtype=np.int64)
-        if not len(rows):
-            return None
-        strata = self.parts["strata"]
-        codes = strata.code(validation.labels[rows], validation.batches[rows])
-        totals = np.ones(len(rows)) if validation.totals is None else validation.totals[rows]
-        cells = Cells(validation.values[rows], totals, codes, self.parts["depth"].standardise(totals, codes))
-        draws = self.parts["decoder"].encode(cells, self.parts["marginal"], self._selected, n_kept=1, rng=self._rng)
-        return np.concatenate([draws[0], np.log(totals).astype(np.float32)[:, None]], axis=1), codes
-
     def _refine(self, held: NDArray[np.float32], held_codes: NDArray[np.int64], options: FitOptions) -> TrainResult:
-        c, latent, strata = self.config, self.parts["latent"], self.parts["strata"]
+        latent, strata = self.parts["latent"], self.parts["strata"]
         scale = torch.from_numpy(latent.scale())
         jitter, n_copies = self._adversary["jitter"], 4
         codes = np.tile(self._codes, n_copies)
@@ -214,21 +124,7 @@ class Garage(GenerativeModel):
         columns = {REAL: columns[REAL], TYPE: columns[TYPE], START: paired(columns[START], codes, self._rng)}
         validate = self._validator(held, held_codes)
         before = validate()
-        result = train(
-            self.phases(),
-            Batches(columns, batch_size=c.batch_size, random_state=c.random_state),
-            self.train_settings(
-                options,
-                n_iterations=c.n_iterations,
-                validate_every=c.validate_every,
-                patience=c.patience,
-                ema_decay=c.ema_decay,
-            ),
-            validate=validate,
-            averaged=self.networks["generator"],
-            checkpoint=options.checkpoint,
-            resume=options.resume,
-        )
+        result = self.train_networks(columns, self.networks["generator"], options, validate=validate)
         after = validate()
         refined = after < (1 - GAIN) * before
         self._adversary |= {"refined": bool(refined), "start_score": before, "refined_score": after}
@@ -255,31 +151,6 @@ class Garage(GenerativeModel):
         return score
 
     # ------------------------------------------------------------------ sampling
-    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
-        """Draw cells by type and batch."""
-        strata = self.parts["strata"]
-        codes = divide(wanted, strata, self.types, self.batches, rng)
-        unseen = strata.sizes[np.unique(codes)] == 0
-        if unseen.any():
-            types, batches = strata.split(np.unique(codes)[unseen])
-            named = ", ".join(f"{self.types[t]} in {self.batches[b]}" for t, b in zip(types, batches, strict=True))
-            msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
-            warnings.warn(msg, UserWarning, stacklevel=3)
-        positions = self._positions(codes, generator, rng)
-        values, refused = redraw(
-            self._decode(positions, codes, rng),
-            lambda rows: self._decode(self._positions(codes[rows], generator, rng), codes[rows], rng),
-            (self.parts["fingerprints"], self.parts["floor"]),
-            log1p_cp10k if self.about["value_kind"] == "counts" else lambda values: values,
-        )
-        types, batches = strata.split(codes)
-        return Drawn(
-            values,
-            np.asarray(self.types)[types] if self.types else None,
-            batches=np.asarray(self.batches)[batches] if self.batches else None,
-            about=refused,
-        )
-
     def _starts(self, codes: NDArray[np.int64], jitter: float, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw jittered seeds; those of small strata are moved all the way, unless the user chose how far."""
         few = 1.0 if self.config.jitter == "auto" else None
@@ -287,9 +158,10 @@ class Garage(GenerativeModel):
         return drawn
 
     @torch.no_grad()
-    def _positions(
+    def positions(
         self, codes: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
     ) -> NDArray[np.float32]:
+        """Return jittered seeds, bent by the generator where that helps."""
         latent: Latent = self.parts["latent"]
         positions = self._starts(codes, self.about["jitter"], rng)
         if not self.about["refined"]:
@@ -298,20 +170,6 @@ class Garage(GenerativeModel):
         types = torch.from_numpy(self.parts["strata"].split(codes)[0])
         bent = self.networks["generator"](torch.from_numpy(positions) / scale, types, generator=generator) * scale
         return latent.within_depth(bent.numpy(), codes)
-
-    def _decode(
-        self, positions: NDArray[np.float32], codes: NDArray[np.int64], rng: np.random.Generator
-    ) -> sparse.csr_matrix:
-        totals = np.exp(positions[:, -1].astype(np.float64))
-        depth = self.parts["depth"].standardise(totals, codes)
-        aimed_at = self.parts["depth"].aimed_at(totals, codes)
-        decoded: sparse.csr_matrix = self.parts["decoder"].decode(
-            positions[:, :-1], depth, aimed_at, codes, self.parts["marginal"], rng
-        )
-        return decoded
-
-    def _modelled(self) -> NDArray[np.bool_]:
-        return np.ones_like(self._modelled_mask)  # all genes, whichever the clusters were found on
 
     def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
         kept = {name: value for name, value in self._adversary.items() if value is not None}
