@@ -123,3 +123,15 @@ def test_guidance_needs_hidden_types(kind):
         kind(drop_label=1.0)
     with pytest.raises(InputError, match="n_steps"):
         kind(n_steps=0)
+
+
+def test_flow_differs_from_the_default_model_in_positions_only(cells):
+    small = {"n_factors": 5, "n_sweeps": 10}
+    flow = Flow(n_iterations=2, validate_every=2, **small).fit(cells, labels_key="cell_type", options=QUIET)
+    default = sg.models.Garage(refine=False, **small).fit(cells, labels_key="cell_type", options=QUIET)
+    for name in ("share", "slope", "weights"):
+        np.testing.assert_array_equal(
+            getattr(flow.parts["marginal"], name), getattr(default.parts["marginal"], name), err_msg=name
+        )
+    np.testing.assert_array_equal(flow.parts["decoder"].loadings, default.parts["decoder"].loadings)
+    assert "latent" not in flow.parts
