@@ -45,3 +45,18 @@ def test_without_labels(tmp_path, capsys):
     assert "has no 'cell_type'" in capsys.readouterr().err
     assert main([*arguments, "--no-labels"]) == 0
     assert "nothing had to be done" in capsys.readouterr().out
+
+
+def test_fit_says_where_counts_come_from_when_there_are_none(tmp_path, capsys):
+    cells = sg.datasets.simulate(n_cells=200, n_genes=60, n_types=3, rare_fraction=0.06)
+    logs = cells.copy()
+    del logs.layers["counts"]
+    logs.X = sg.pp.log1p_cp10k(cells.X)
+    logs.write_h5ad(tmp_path / "logs.h5ad")
+    fit = ["--model", "copula", "--progress", "false", "--out"]
+    assert main(["fit", str(tmp_path / "logs.h5ad"), *fit, str(tmp_path / "of-logs")]) == 0
+    assert "scgarage prepare recovers counts" in capsys.readouterr().out
+    assert main(["prepare", str(tmp_path / "logs.h5ad"), "--out", str(tmp_path / "counts.h5ad")]) == 0
+    assert "counts were recovered" in capsys.readouterr().out
+    assert main(["fit", str(tmp_path / "counts.h5ad"), *fit, str(tmp_path / "of-counts")]) == 0
+    assert "scgarage prepare" not in capsys.readouterr().out

@@ -97,6 +97,8 @@ def run_fit(
     generator.save(out, overwrite=overwrite)
     about = generator.about
     say(f"{model}: learned from {about['n_train']:,} of {adata.n_obs:,} cells in {about['fit_seconds']:.0f} s")
+    if about["value_kind"] == "log-normalised":
+        say("the values are log-normalised, so the cells made will be; scgarage prepare recovers counts where it can")
     for advice in about.get("diagnosis", {}).get("advice", ()):
         say(advice)
     if not all_cells:
