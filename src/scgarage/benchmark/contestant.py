@@ -19,7 +19,7 @@ def make_contestant(
     Parameters
     ----------
     model
-        Name in ``scgarage.models.MODELS``.
+        Name in ``scgarage.models.MODELS`` or ``OPTIONAL_MODELS``.
     params
         Settings that differ from its defaults.
     seed
@@ -35,15 +35,16 @@ def make_contestant(
     """
     from jsonargparse import ArgumentError, ArgumentParser
 
-    from scgarage.models import MODELS
+    from scgarage.models import MODELS, OPTIONAL_MODELS
 
-    if model not in MODELS:
-        msg = f"{where}.model is {model!r}; expected one of: {', '.join(MODELS)}"
+    known = MODELS | OPTIONAL_MODELS
+    if model not in known:
+        msg = f"{where}.model is {model!r}; expected one of: {', '.join(known)}"
         raise InputError(msg)
     if "random_state" in params:
         msg = f"{where}.params has random_state; it comes from the seeds of the grid, leave it out"
         raise InputError(msg)
-    kind = MODELS[model]
+    kind = known[model]
     fields = kind.Config.__dataclass_fields__
     if unknown := [name for name in params if name not in fields]:
         msg = f"{where}.params has {unknown[0]!r}, which {model} has not; it has: {', '.join(fields)}"

@@ -16,12 +16,14 @@ def run_models(name: str | None = None) -> None:
     name
         Model to describe.
     """
-    from scgarage.models import MODELS, model_class
+    from scgarage.models import MODELS, OPTIONAL_MODELS, model_class
 
     if name is None:
         width = max(map(len, MODELS))
         for key, kind in MODELS.items():
-            say(f"{key:<{width}}  {(inspect.getdoc(kind) or '').splitlines()[0]}")
+            say(f"{key:<{width}}  {_first_line(kind)}")
+        for key, kind in OPTIONAL_MODELS.items():
+            say(f"{key:<{width}}  {_first_line(kind)} Needs a package that is not installed by default.")
         say("\nSettings of one: scgarage models NAME")
         return
     kind = model_class(name)
@@ -31,6 +33,10 @@ def run_models(name: str | None = None) -> None:
     for field in fields(kind.Config):
         say(f"  {field.name} = {field.default!r}")
         say(f"      {described.get(field.name, '')}")
+
+
+def _first_line(kind: type) -> str:
+    return (inspect.getdoc(kind) or "").splitlines()[0]
 
 
 def _descriptions(config: type) -> dict[str, str]:
