@@ -30,7 +30,7 @@ class FlowConfig(FactorConfig):
     Attributes
     ----------
     n_top_genes, n_factor_genes, n_factors, n_sweeps, n_kept, ridge, mean_prior, batch_prior, rate_prior, min_cells, \
-max_cells, resolution
+max_cells, resolution, smallest_group
         Marginals and factors, as in :class:`~scgarage.models.garage.GarageConfig`.
     n_steps
         Steps of the integration from noise to positions.

@@ -7,7 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from scgarage.preprocess import Components, communities
 
-__all__ = ["cluster"]
+__all__ = ["cluster", "islands"]
 
 SMALLEST = 3
 """Clusters with fewer cells join the one their cells lie nearest to."""
@@ -45,10 +45,36 @@ def cluster(log_expr: sparse.csr_matrix, *, resolution: float, random_state: int
     coarse, *finer = communities(
         points, (resolution, *(times * resolution for times in FINER)), random_state=random_state
     )
-    near = NearestNeighbors(n_neighbors=min(N_NEAREST, len(points) - 1)).fit(points).kneighbors(return_distance=False)
+    near = _nearest(points)
     for candidates in finer:
         coarse = _with_islands(coarse, candidates, near)
     return _without_small(points, np.unique(coarse, return_inverse=True)[1])
+
+
+def islands(points: NDArray[np.float32], resolution: float, *, random_state: int) -> NDArray[np.int64]:
+    """Return the number of the island that each cell lies on, (n_cells,); 0 for those that lie on none.
+
+    Parameters
+    ----------
+    points
+        Cells, (n_cells, n_components).
+    resolution
+        Leiden resolution; its multiples :data:`FINER` are looked at too.
+    random_state
+        Seed.
+    """
+    near, found = _nearest(points), np.zeros(len(points), dtype=np.int64)
+    resolutions = (resolution, *(times * resolution for times in FINER))
+    for candidates in communities(points, resolutions, random_state=random_state):
+        found = _with_islands(found, candidates, near)
+    return found
+
+
+def _nearest(points: NDArray[np.float32]) -> NDArray[np.int64]:
+    near: NDArray[np.int64] = (
+        NearestNeighbors(n_neighbors=min(N_NEAREST, len(points) - 1)).fit(points).kneighbors(return_distance=False)
+    )
+    return near
 
 
 def _with_islands(

@@ -21,12 +21,13 @@ from scgarage.models.garage.depth import Depth
 from scgarage.models.garage.distance_floor import DistanceFloor
 from scgarage.models.garage.factor_config import FactorConfig
 from scgarage.models.garage.factor_genes import factor_genes
+from scgarage.models.garage.groups import Groups
 from scgarage.models.garage.hurdle import Hurdle
 from scgarage.models.garage.poisson_mixture import PoissonMixture
 from scgarage.models.garage.redraw import redraw
 from scgarage.models.garage.request import divide
 from scgarage.models.garage.seeding import at_most
-from scgarage.models.garage.strata import Strata
+from scgarage.models.garage.strata import NO_PARENT, Strata
 from scgarage.models.options import FitOptions
 from scgarage.models.spec import Wanted
 from scgarage.preprocess import log1p_cp10k
@@ -86,7 +87,19 @@ class FactorModel(GenerativeModel):
         if not self._labelled:
             types = cluster(data.log_expr, resolution=c.resolution, random_state=c.random_state)
         levels = levels_of(data.batch_names, len(data.batch_keys))
-        strata = Strata.of(types, data.batches, int(types.max()) + 1, len(levels), levels)
+        n_types, parent = int(types.max()) + 1, NO_PARENT
+        self._groups = None
+        if self._labelled and len(levels) == 1 and c.smallest_group is not None:
+            self._groups = Groups.find(
+                data.log_expr,
+                types,
+                n_types,
+                smallest=c.smallest_group,
+                resolution=c.resolution,
+                random_state=c.random_state,
+            )
+            types, parent, n_types = self._groups.codes, self._groups.parent, len(self._groups.parent)
+        strata = Strata.of(types, data.batches, n_types, len(levels), levels, parent)
         totals = np.ones(data.n_cells) if data.totals is None else data.totals
         codes = strata.code(types, data.batches)
         depth = Depth.fit(totals, codes, strata)
@@ -125,7 +138,10 @@ class FactorModel(GenerativeModel):
         if not len(rows):
             return None
         strata = self.parts["strata"]
-        codes = strata.code(validation.labels[rows], validation.batches[rows])
+        types = validation.labels[rows]
+        if self._groups is not None:
+            types = self._groups.assign(validation.log_expr[rows], types)
+        codes = strata.code(types, validation.batches[rows])
         totals = np.ones(len(rows)) if validation.totals is None else validation.totals[rows]
         cells = Cells(validation.values[rows], totals, codes, self.parts["depth"].standardise(totals, codes))
         draws = self.parts["decoder"].encode(cells, self.parts["marginal"], self._selected, n_kept=1, rng=self._rng)
@@ -133,7 +149,7 @@ class FactorModel(GenerativeModel):
 
     def _forget(self) -> None:
         """Drop what only fitting needs."""
-        del self._draws, self._codes, self._rng
+        del self._draws, self._codes, self._rng, self._groups
 
     # ------------------------------------------------------------------ sampling
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
@@ -143,7 +159,9 @@ class FactorModel(GenerativeModel):
         unseen = strata.sizes[np.unique(codes)] == 0
         if unseen.any():
             types, batches = strata.split(np.unique(codes)[unseen])
-            named = ", ".join(f"{self.types[t]} in {self.batches[b]}" for t, b in zip(types, batches, strict=True))
+            named = ", ".join(
+                f"{self.types[strata.parent[t]]} in {self.batches[b]}" for t, b in zip(types, batches, strict=True)
+            )
             msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
             warnings.warn(msg, UserWarning, stacklevel=3)
         positions = self.positions(codes, generator, rng)
@@ -156,7 +174,7 @@ class FactorModel(GenerativeModel):
         types, batches = strata.split(codes)
         return Drawn(
             values,
-            np.asarray(self.types)[types] if self.types else None,
+            np.asarray(self.types)[strata.parent[types]] if self.types else None,
             batches=np.asarray(self.batches)[batches] if self.batches else None,
             about=refused,
         )

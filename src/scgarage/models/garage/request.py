@@ -26,11 +26,12 @@ def divide(
     parts = []
     for key, number in wanted.items():
         name, batch = key if isinstance(key, tuple) else (key, None)
-        row = types.index(name) * strata.n_batches
-        if batch is not None:
-            parts.append(np.full(number, row + batches.index(batch)))
+        groups = np.flatnonzero(strata.parent == types.index(name))
+        chosen = np.arange(strata.n_batches) if batch is None else np.array([batches.index(batch)])
+        codes = (groups[:, None] * strata.n_batches + chosen).ravel()
+        if len(codes) == 1:
+            parts.append(np.full(number, codes[0]))
             continue
-        codes = np.arange(row, row + strata.n_batches)
         parts.append(_repeat(codes, strata.sizes[codes], number, rng))
     return np.concatenate(parts)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Strata"]
+__all__ = ["NO_PARENT", "Strata"]
 
 PRIOR_COUNTS = 5.0
 """Counts that a batch's ratio of one is worth."""
@@ -16,6 +16,7 @@ N_ROUNDS = 100
 """Rounds in which shares of types and ratios of batches are estimated in turns."""
 
 NO_LEVELS = np.zeros((0, 1), dtype=np.int64)
+NO_PARENT = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,19 @@ class Strata:
     levels
         What the batches have in common: number of the value of each covariate, (n_batches, n_covariates); by default
         there is one, which numbers the batches.
+    parent
+        Named type that each type here is a group of, (n_types,); by default each is its own.
     """
 
     n_types: int
     n_batches: int
     sizes: NDArray[np.int64]
     levels: NDArray[np.int64] = field(default_factory=NO_LEVELS.copy)
+    parent: NDArray[np.int64] = field(default_factory=NO_PARENT.copy)
 
     def __post_init__(self) -> None:
+        if not len(self.parent):
+            object.__setattr__(self, "parent", np.arange(int(self.n_types)))
         if not len(self.levels):
             object.__setattr__(self, "levels", np.arange(int(self.n_batches))[:, None])
         for name in ("n_types", "n_batches"):  # files give back arrays
@@ -54,10 +60,11 @@ class Strata:
         n_types: int,
         n_batches: int,
         levels: NDArray[np.int64] = NO_LEVELS,
+        parent: NDArray[np.int64] = NO_PARENT,
     ) -> Self:
         """Count training cells with the given type and batch numbers, both (n_cells,)."""
         codes = types * n_batches + batches
-        return cls(n_types, n_batches, np.bincount(codes, minlength=n_types * n_batches), levels)
+        return cls(n_types, n_batches, np.bincount(codes, minlength=n_types * n_batches), levels, parent)
 
     def code(self, types: NDArray[np.int64], batches: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of strata."""
