@@ -59,8 +59,8 @@ class GarageConfig(FactorConfig):
         clusters of their own (measured: :mod:`scgarage.models.garage.clusters`).
     smallest_group
         Training cells that a separate group of cells within a type must have to get marginals of its own; ``None``
-        leaves types whole, as does ``batch_key`` (measured: 100 takes 5 % off the distance where a few thousand cells
-        have coarse types; 30 makes small data leak).
+        leaves types whole, as does ``batch_key`` (measured: 100 takes 3 % off the distance of several thousand cells
+        with coarse types; 30 makes small data leak).
     refine
         Whether to train the adversarial stage; it is used only when it beats its start on the validation cells.
     hidden, n_noise
