@@ -53,6 +53,8 @@ def test_counts_are_found_behind_scaled_values(cells, place):
     assert same_counts(prepared, cells)
     assert prepared.uns["scgarage"]["value_kind"] == "counts"
     (said,) = done(prepared)
+    assert "log1p" in found.uns
+    assert "log1p" not in prepared.uns, "scanpy would take the counts for logarithms"
     assert said.startswith("counts were taken from adata." + ("layers" if place == "layer" else "raw"))
     assert (np.asarray(found.X) < 0).any()
 

@@ -56,5 +56,6 @@ def run_prepare(
     say(f"{cells.n_obs:,} cells x {cells.n_vars:,} genes, {record['value_kind']}: {out}")
     if not no_labels:
         sizes = cells.obs[labels_key].astype(str).value_counts()
-        rare = [f"{name} ({sizes[name]:,})" for name in sizes.index[::-1] if name in rare_types(cells.obs[labels_key])]
+        below = rare_types(cells.obs[labels_key])
+        rare = [f"{name} ({sizes[name]:,})" for name in sizes.index[::-1] if name in below]
         say(f"{len(sizes)} types in {labels_key}; rare, below 5 %: {', '.join(rare) or 'none'}")

@@ -70,6 +70,8 @@ def prepare(adata: AnnData, *, labels_key: str | None = None, layer: str | None 
     silent = row_sums(expression_matrix(cells)) == 0
     cells = _without(cells, silent, "have no expression", done)
     kind = validate_expression(cells, warn_silent_genes=False)
+    if kind == "counts":
+        cells.uns.pop("log1p", None)  # speaks of the values that were there before
     if labels_key is not None:
         validate_labels(cells, labels_key, min_cells_per_type=1)
     record = cells.uns.get(UNS_KEY)
@@ -99,8 +101,7 @@ def _with_values(adata: AnnData, layer: str | None, done: list[str]) -> AnnData:
                 return cells if wanted == "counts" else _recovered(cells, done)
         if kind == "log-normalised":
             return _recovered(adata.copy(), done)
-    validate_expression(adata, warn_silent_genes=False)
-    return adata.copy()
+    return adata.copy()  # refused in the end, unless its record says that these are logarithms
 
 
 def _kind(X: Any) -> str:
