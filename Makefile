@@ -49,11 +49,11 @@ $(VENV)/.docs: $(VENV)/.run
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env -b html docs docs/_build/html
 
-# Hours; benchmarks/data must hold the files. Finished cells are kept in results/, so it can be interrupted.
+# Hours; experiments/data must hold the files. Finished cells are kept in results/, so it can be interrupted.
 benchmark: $(VENV)/.test
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[scvi]'
-	$(BIN)/scgarage benchmark benchmarks/models.yaml --out results --format csv
-	$(BIN)/python benchmarks/document.py results/summary.md docs/benchmark.md
+	$(BIN)/scgarage benchmark experiments/models.yaml --out results --format csv
+	$(BIN)/python experiments/document.py results/summary.md docs/benchmark.md
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 import pytest
 
-from scgarage.augmentation_evidence import FIRST, GAINS, augmentation_evidence
+from scgarage.augmentation import FIRST, GAINS, augmentation_evidence
 from scgarage.errors import InputError
 
 

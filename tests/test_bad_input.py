@@ -11,8 +11,8 @@ from scipy import sparse
 
 import scgarage as sg
 from scgarage.errors import InputError, OutputExistsError
+from scgarage.io.cells import match_genes
 from scgarage.models import FitOptions
-from scgarage.preprocess import match_genes
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 

@@ -83,9 +83,9 @@ def test_tutorials_are_notebooks_for_all_jobs():
     [
         ("evaluation.md", "scgarage.metrics", "METRICS"),
         ("models.md", "scgarage.models", "MODELS"),
-        ("imputation.md", "scgarage.imputers", "IMPUTERS"),
-        ("rare-cells.md", "scgarage.utility", "COMPARATORS"),
-        ("rare-cells.md", "scgarage.utility", "PIPELINES"),
+        ("imputation.md", "scgarage.imputation", "IMPUTERS"),
+        ("rare-cells.md", "scgarage.judge.rare", "COMPARATORS"),
+        ("rare-cells.md", "scgarage.judge.rare", "PIPELINES"),
     ],
 )
 def test_everything_in_a_registry_is_described(document, module, registry):

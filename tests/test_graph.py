@@ -4,7 +4,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from scgarage.errors import InputError
-from scgarage.graph import knn_graph
+from scgarage.pp.graph import knn_graph
 
 
 def points(n_cells: int = 60, n_components: int = 4, seed: int = 0) -> np.ndarray:

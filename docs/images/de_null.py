@@ -5,8 +5,8 @@ import sys
 import pandas as pd
 
 import scgarage as sg
-from scgarage.biology import ModelAugmenter
-from scgarage.utility import de_null_check
+from scgarage.augmentation import ModelAugmenter
+from scgarage.judge.rare import de_null_check
 
 cells, garage = sg.datasets.pbmc68k(), ModelAugmenter("garage", "cell_type", {"refine": False})
 checks = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 import scgarage as sg
-from scgarage.evaluation.sensitivity import sensitivity_matrix
+from scgarage.judge.evaluation.sensitivity import sensitivity_matrix
 
 
 def main():

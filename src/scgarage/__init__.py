@@ -8,101 +8,101 @@
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-# Light, and lazy it would be hidden by the module of the same name.
-from scgarage.guard import guard
+from scgarage import _moved
 
 if TYPE_CHECKING:
     from scgarage import (
-        applications,
+        analyses,
         benchmark,
-        biology,
+        constraints,
         datasets,
         errors,
-        imputers,
+        imputation,
         io,
-        legacy,
+        judge,
+        losses,
         metrics,
         models,
+        nn,
         plotting,
-        privacy,
-        recovery,
+        pp,
         seeds,
         sequences,
-        structure,
         training,
-        utility,
     )
     from scgarage import plotting as pl
-    from scgarage import preprocess as pp
     from scgarage.augmentation import augment
     from scgarage.constraints import check_constraints
-    from scgarage.evaluation import evaluate
-    from scgarage.imputers import impute
-    from scgarage.io import read, write_h5ad
+    from scgarage.imputation import check_imputation, impute
+    from scgarage.io import guard, read, write_h5ad
+    from scgarage.judge.evaluation import evaluate
+    from scgarage.judge.privacy import audit
     from scgarage.models import load
-    from scgarage.privacy import audit
-    from scgarage.recovery import check_imputation
 
-__version__ = version("scgarage")
-
-# Imported on first use: torch and scanpy take seconds, and `scgarage --help` needs neither.
-_MODULES = {
-    "applications": "applications", "benchmark": "benchmark", "biology": "biology",
-    "datasets": "datasets", "errors": "errors",
-    "imputers": "imputers", "io": "io", "legacy": "legacy", "metrics": "metrics", "models": "models",
-    "pl": "plotting", "plotting": "plotting", "pp": "preprocess", "privacy": "privacy",
-    "recovery": "recovery", "seeds": "seeds", "sequences": "sequences",
-    "structure": "structure", "training": "training", "utility": "utility",
-}  # fmt: skip
+# Imported on first use: torch, scanpy and anndata take seconds, and `scgarage --help` needs none of them.
 _FUNCTIONS = {
-    "audit": "privacy", "augment": "augmentation", "check_constraints": "constraints",
-    "check_imputation": "recovery", "evaluate": "evaluation",
-    "impute": "imputers", "load": "models", "read": "io", "write_h5ad": "io",
-}  # fmt: skip
+    "audit": "judge.privacy",
+    "augment": "augmentation",
+    "check_constraints": "constraints",
+    "check_imputation": "imputation",
+    "evaluate": "judge.evaluation",
+    "guard": "io",
+    "impute": "imputation",
+    "load": "models",
+    "read": "io",
+    "write_h5ad": "io",
+}
 
 __all__ = [
     "__version__",
-    "applications",
+    "analyses",
     "audit",
     "augment",
     "benchmark",
-    "biology",
     "check_constraints",
     "check_imputation",
+    "constraints",
     "datasets",
     "errors",
     "evaluate",
     "guard",
+    "imputation",
     "impute",
-    "imputers",
     "io",
-    "legacy",
+    "judge",
     "load",
+    "losses",
     "metrics",
     "models",
+    "nn",
     "pl",
     "plotting",
     "pp",
-    "privacy",
     "read",
-    "recovery",
     "seeds",
     "sequences",
-    "structure",
     "training",
-    "utility",
     "write_h5ad",
 ]
 
+_moved.install()
+
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"scgarage.{_MODULES[name]}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("scgarage")
     if name in _FUNCTIONS:
         return getattr(import_module(f"scgarage.{_FUNCTIONS[name]}"), name)
+    if name == "pl":
+        return import_module("scgarage.plotting")
+    if name in __all__:
+        return import_module(f"scgarage.{name}")
+    if name in _moved.PACKAGES:
+        return _moved.stand_in(name)
     msg = f"module 'scgarage' has no attribute {name!r}"
     raise AttributeError(msg)
 

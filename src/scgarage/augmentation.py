@@ -1,16 +1,19 @@
-"""Real cells plus synthetic cells of the rare types."""
+"""Real cells plus synthetic rare ones, and what is known about when that helps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 import anndata as ad
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.models import GenerativeModel
-from scgarage.preprocess import expression_matrix, match_genes, validate_labels, value_kind
+from scgarage.io.cells import expression_matrix, match_genes, validate_labels, value_kind
+from scgarage.models import FitOptions, GenerativeModel, model_class
 from scgarage.schema import COUNTS_LAYER, REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, probability_key
-
-__all__ = ["augment", "cells_wanted"]
 
 
 def cells_wanted(
@@ -135,3 +138,111 @@ def _real_part(adata: ad.AnnData, model: GenerativeModel, layer: str | None) -> 
     if kind == "counts":
         real.layers[COUNTS_LAYER] = values.copy()
     return real
+
+
+Classifier: TypeAlias = Literal["forest", "knn", "logistic", "lda"]
+
+GAINS: dict[str, tuple[str, dict[int, tuple[float, float, float]]]] = {
+    "forest": ("a random forest", {5: (0.071, 0.036, 0.106), 10: (0.036, 0.022, 0.05), 20: (0.005, -0.009, 0.018)}),
+    "knn": ("nearest neighbours", {5: (0.045, 0.014, 0.075), 10: (0.045, 0.02, 0.07), 20: (0.019, 0.003, 0.036)}),
+    "logistic": (
+        "a logistic regression",
+        {5: (0.006, -0.014, 0.027), 10: (0.013, 0.008, 0.018), 20: (0.001, -0.003, 0.005)},
+    ),
+    "lda": (
+        "shrunk linear discriminants",
+        {5: (0.003, -0.01, 0.016), 10: (0.002, -0.009, 0.012), 20: (-0.004, -0.019, 0.01)},
+    ),
+}
+"""AUPRC with 100 synthetic cells less that of the best comparator, by number of training cells of the rare type, with
+the 95 % t interval over five data sets, on 30 principal components (discriminants: 100). 5 and 10: `garage`, 20 splits,
+docs/rare-cells.md. 20: a copula-factor model before this package, 10 splits."""
+
+ENOUGH_CELLS = 20
+"""Training cells of a type from which no classifier was shown to gain more than .02."""
+
+FIRST = (
+    "Try first, without synthetic cells: rare types oversampled, principal components where every type counts alike, "
+    "shrunk linear discriminants. That beat forests and nearest neighbours with synthetic cells by .04 to .07."
+)
+
+
+def augmentation_evidence(classifier: Classifier | None = None, *, n_cells: int | None = None) -> str:
+    """Say what synthetic rare cells were worth for a classifier.
+
+    Parameters
+    ----------
+    classifier
+        ``"forest"``, ``"knn"``, ``"logistic"`` or ``"lda"``; ``None`` says it for all in short.
+    n_cells
+        Real training cells of the smallest type.
+
+    Raises
+    ------
+    InputError
+        For another classifier.
+
+    Examples
+    --------
+    >>> augmentation_evidence("lda", n_cells=8).split("(")[0][-23:]
+    'training cells: +0.002 '
+    """
+    if classifier is None:
+        return (
+            "Forests and nearest neighbours gained .04 to .07 AUPRC from synthetic cells at 5 to 10 training cells of "
+            f"a type, linear classifiers .00 to .01. {FIRST}"
+        )
+    if classifier not in GAINS:
+        msg = f"there is no evidence for the classifier {classifier!r}; there is for {', '.join(map(repr, GAINS))}"
+        raise InputError(msg)
+    name, gains = GAINS[classifier]
+    near = min(gains, key=lambda number: abs(number - (10 if n_cells is None else n_cells)))
+    gain, low, high = gains[near]
+    text = (
+        f"AUPRC of {name} against the best of class weights, oversampling, SMOTE and LoRAS, with about {near} training "
+        "cells: "
+        f"{gain:+.3f} (95 % interval {low:.3f} to {high:.3f}). "
+    )
+    if n_cells is not None and n_cells > ENOUGH_CELLS:
+        text += f"With {n_cells} real cells expect less. "
+    return text + FIRST
+
+
+@dataclass(frozen=True)
+class ModelAugmenter:
+    """Fits a model to training cells and samples from it: a :data:`scgarage.judge.rare.Augmenter`.
+
+    Attributes
+    ----------
+    name
+        Name of the model, see :data:`scgarage.models.MODELS`.
+    labels_key
+        Column of ``obs`` with the types.
+    params
+        Settings of the model, other than its seed.
+    layer
+        Layer with the values; ``X`` by default.
+
+    Examples
+    --------
+    >>> import scgarage as sg
+    >>> from scgarage.analyses import ModelAugmenter
+    >>> cells = sg.datasets.simulate(n_cells=120, n_genes=60, n_types=3, rare_fraction=0.1)
+    >>> ModelAugmenter("nb-independent", "cell_type")(cells, {"rare": 4}, 0).n_obs
+    4
+    """
+
+    name: str
+    labels_key: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    layer: str | None = None
+
+    def __call__(self, train: AnnData, wanted: dict[str, int], random_state: int) -> AnnData:
+        """Return synthetic cells: so many of each type.
+
+        Nothing but the training cells is seen; there are none for validation.
+        """
+        model = model_class(self.name)(random_state=random_state, **self.params)
+        options = FitOptions(progress=False, accelerator="cpu")
+        model.fit(train, labels_key=self.labels_key, layer=self.layer, validation=None, options=options)
+        return model.sample(wanted, random_state=random_state)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scgarage.errors import InputError
 from scgarage.io.matrix import compact
-from scgarage.io.recover_values import counts_from_log_normalised
+from scgarage.io.values import counts_from_log_normalised
 from scgarage.schema import COUNTS_LAYER, UNS_KEY
 
 __all__ = ["pbmc68k", "simulate"]

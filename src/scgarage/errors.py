@@ -1,13 +1,8 @@
-"""The errors that users meet: each says what was found, what was expected and what to do."""
+"""What scgarage raises, and how messages name what was found."""
 
-__all__ = [
-    "InputError",
-    "MissingExtraError",
-    "OutputExistsError",
-    "SamplingError",
-    "ScgarageError",
-    "TrainingError",
-]
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class ScgarageError(Exception):
@@ -32,3 +27,40 @@ class TrainingError(ScgarageError, RuntimeError):
 
 class MissingExtraError(ScgarageError, ImportError):
     """An optional dependency is needed and not installed."""
+
+
+_N_EXAMPLES = 5
+
+
+def listed(names: Iterable[object]) -> str:
+    """Quote all names, in their order."""
+    return ", ".join(f"'{name}'" for name in names) or "(there are none)"
+
+
+def examples(names: Iterable[object]) -> str:
+    """Quote the first five names."""
+    every = list(names)
+    return listed(every[:_N_EXAMPLES]) + (", ..." if len(every) > _N_EXAMPLES else "")
+
+
+@contextmanager
+def reading(path: Path, expected: str) -> Iterator[None]:
+    """Turn any error of the block into an InputError that names the path and what was expected there."""
+    try:
+        yield
+    except (ScgarageError, MemoryError):
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0][:200]
+        msg = (
+            f"{path} cannot be read as {expected} ({type(error).__name__}: {reason}); the file may be "
+            "incomplete, or of another format than its name says"
+        )
+        raise InputError(msg) from error
+
+
+def check_not_empty(path: Path) -> None:
+    """Refuse a file without any content."""
+    if path.is_file() and path.stat().st_size == 0:
+        msg = f"{path} is empty (0 bytes)"
+        raise InputError(msg)

@@ -1,6 +1,6 @@
 import pytest
 
-from scgarage.applications import DYNAMICS_METHODS, generate_between
+from scgarage.analyses import DYNAMICS_METHODS, generate_between
 from scgarage.errors import InputError
 
 KEYS = {"labels_key": "state", "start": "early", "middle": "middle", "end": "late"}

@@ -1,6 +1,6 @@
 import pytest
 
-from scgarage.applications import HARMONISATION_METHODS, harmonise
+from scgarage.analyses import HARMONISATION_METHODS, harmonise
 from scgarage.errors import InputError
 
 KEYS = {"labels_key": "type", "batch_key": "condition"}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.applications import interpolate_types, mix_counts
+from scgarage.analyses import interpolate_types, mix_counts
 from scgarage.errors import InputError
 from scgarage.models import FitOptions, Garage
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from scgarage.applications import lisi, mixing, separation
+from scgarage.analyses import lisi, mixing, separation
 from scgarage.errors import InputError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.applications import PERTURBATION_METHODS, transfer_perturbation
+from scgarage.analyses import PERTURBATION_METHODS, transfer_perturbation
 from scgarage.errors import InputError
 
 KEYS = {"labels_key": "type", "condition_key": "condition", "control": "ctrl", "stimulated": "stim"}

@@ -1,7 +1,7 @@
 import numpy as np
 from scipy import sparse
 
-from scgarage.applications import mean_shifts, shifted
+from scgarage.analyses import mean_shifts, shifted
 
 
 def test_a_known_shift_is_found_and_undone():

@@ -9,7 +9,7 @@ import yaml
 
 import scgarage as sg
 from scgarage.benchmark import Grid, read_grid
-from scgarage.benchmark.record import describe, failed_record, write_record
+from scgarage.benchmark.run import describe, failed_record, write_record
 
 TINY = {"n_top_genes": 60, "n_factors": 4, "n_sweeps": 3, "n_kept": 2, "n_iterations": 6, "hidden": [16]}
 

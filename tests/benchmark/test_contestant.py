@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scgarage.benchmark import read_grid
-from scgarage.benchmark.contestant import make_contestant
+from scgarage.benchmark.grid import make_contestant
 from scgarage.errors import InputError
 from scgarage.models import MODELS, OPTIONAL_MODELS
 
@@ -28,7 +28,7 @@ def test_models_with_a_package_of_their_own_may_take_part():
 
 
 def test_grid_of_the_documentation_can_be_read(tmp_path):
-    grid = Path(__file__).parents[2] / "benchmarks" / "models.yaml"
+    grid = Path(__file__).parents[2] / "experiments" / "models.yaml"
     for name in re.findall(r"path: (data/\S+),", text := grid.read_text(encoding="utf-8")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scgarage.benchmark import collect, glance
-from scgarage.benchmark.glance import GLANCE, Column
+from scgarage.benchmark.results import GLANCE, Column
 
 
 def rows(metric, values, *, judge="evaluation", group="all", floor=0.2, model="a", status="done"):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from scgarage.benchmark.record import failed_record, is_done, read_record, write_record
+from scgarage.benchmark.run import failed_record, is_done, read_record, write_record
 
 
 def test_numbers_survive_and_missing_ones_are_null(grid, tmp_path):

@@ -7,8 +7,7 @@ import pytest
 
 import scgarage as sg
 from scgarage.benchmark import collect, forget_failed, read_grid, run_cell, run_grid
-from scgarage.benchmark.isolated import run_isolated
-from scgarage.benchmark.record import read_record
+from scgarage.benchmark.run import read_record, run_isolated
 from scgarage.errors import InputError
 from scgarage.models import model_class
 
@@ -84,7 +83,7 @@ def done(cell):
 def test_a_process_that_dies_leaves_a_failed_record(grid, tmp_path, monkeypatch, code, text):
     (tmp_path / "python").write_text(f'#!/bin/sh\nexec "{__import__("sys").executable}" -c "{code}"\n')
     (tmp_path / "python").chmod(0o755)
-    monkeypatch.setattr("scgarage.benchmark.isolated.sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("scgarage.benchmark.run.sys.executable", str(tmp_path / "python"))
     only = {"model": {"smote"}}
     assert len(run_grid(grid, tmp_path, only=only, n_jobs=2)) == 2
     for cell in grid.cells(only):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scgarage as sg
-from scgarage.biology import analyse_attention
+from scgarage.analyses import analyse_attention
 from scgarage.errors import InputError, OutputExistsError
 from scgarage.seeds import GATSettings
 

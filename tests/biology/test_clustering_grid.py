@@ -2,11 +2,11 @@ import pandas as pd
 import pytest
 
 import scgarage as sg
-from scgarage.biology import legacy_grid, marker_grid
-from scgarage.biology.clustering_grid import N_GENES
+from scgarage.analyses import legacy_grid, marker_grid
+from scgarage.analyses.marker_clustering import N_GENES
 from scgarage.errors import InputError
 
-MODULE = "scgarage.biology.clustering_grid"
+MODULE = "scgarage.analyses.marker_clustering"
 
 
 @pytest.fixture(scope="module")
@@ -16,14 +16,14 @@ def cells():
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Record what the grids ask for; the clustering itself is tested with scgarage.structure."""
+    """Record what the grids ask for; the clustering itself is tested with scgarage.judge.clusters."""
     calls = []
 
     def record(*args, **kwargs):
         calls.append(kwargs)
         return pd.DataFrame({"selection": [kwargs["selection"]]})
 
-    for name in ("compare_structure", "legacy_structure"):
+    for name in ("compare_clusters", "legacy_clusters"):
         monkeypatch.setattr(f"{MODULE}.{name}", record)
     return calls
 

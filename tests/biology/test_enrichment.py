@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom
 
-from scgarage.biology.enrichment import corrected, type_enrichment
+from scgarage.analyses.markers import corrected, type_enrichment
 from scgarage.errors import InputError
 
 LABELS = np.repeat(["a", "b", "c"], [6, 10, 14])

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from scgarage.biology import compare_explanations, published_scores
-from scgarage.biology.explanations import neighbour_distance
+from scgarage.analyses import compare_explanations, published_scores
+from scgarage.analyses.attention import neighbour_distance
 from scgarage.errors import InputError
-from scgarage.graph import knn_graph
+from scgarage.pp.graph import knn_graph
 
 
 @pytest.fixture

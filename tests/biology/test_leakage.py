@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import scgarage as sg
-from scgarage.biology import LeakageAnalysis, analyse_leakage
-from scgarage.biology.leakage import _runs
+from scgarage.analyses import LeakageAnalysis, analyse_leakage
+from scgarage.analyses.leakage import _runs
 from scgarage.errors import InputError, SamplingError
 
 TINY = {"n_iterations": 2, "gat_epochs": 2, "n_top_genes": 30, "generator_hidden": (8,), "critic_hidden": (8,)}
@@ -77,7 +77,7 @@ def test_a_run_that_fails_does_not_stop_the_others(split, monkeypatch):
             raise SamplingError(msg)
         return iter([{"family": "fidelity", "metric": "m", "group": "all", "value": 1.0}])
 
-    monkeypatch.setattr("scgarage.biology.leakage._judge", judge)
+    monkeypatch.setattr("scgarage.analyses.leakage._judge", judge)
     with pytest.warns(UserWarning, match="no such cell"):
         found = analyse_leakage(split, labels_key="cell_type", leakages=[0, 0.2, 0.5], selectors=["random"])
     assert found.table["family"].tolist() == ["fidelity", "failed", "fidelity"]

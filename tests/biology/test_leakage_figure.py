@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgarage.biology import leakage_curve, leakage_figure
-from scgarage.biology.figure_file import figure_bytes
+from scgarage.analyses import leakage_curve, leakage_figure
 from scgarage.errors import InputError
+from scgarage.plotting.style import figure_bytes
 
 
 @pytest.fixture

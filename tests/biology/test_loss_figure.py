@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from scgarage.biology import loss_curves
+from scgarage.analyses import loss_curves
 
 
 def test_line_is_the_mean_and_band_the_range_where_two_seeds_go_on():

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 from scipy.stats import ttest_ind
 
-from scgarage.biology import CBMC_MARKERS, find_markers, read_markers
+from scgarage.analyses import CBMC_MARKERS, find_markers, read_markers
 from scgarage.errors import InputError
 
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 from scipy.stats import mannwhitneyu
 
-from scgarage.biology import marker_tests, positive_rates
+from scgarage.analyses import marker_tests, positive_rates
 from scgarage.errors import InputError
 
 GENES = np.array([f"g{i}" for i in range(8)])

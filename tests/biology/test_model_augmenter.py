@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 
 import scgarage as sg
-from scgarage.biology import ModelAugmenter
+from scgarage.augmentation import ModelAugmenter
 from scgarage.models import FitOptions, NBIndependent
 
 

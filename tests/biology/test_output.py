@@ -1,7 +1,7 @@
 import pytest
 
-from scgarage.biology.output import write_folder
 from scgarage.errors import OutputExistsError
+from scgarage.io.write import write_folder
 
 
 def test_nothing_is_written_when_one_file_exists(tmp_path):

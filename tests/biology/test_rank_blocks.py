@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgarage.biology import rank_blocks
+from scgarage.analyses import rank_blocks
 from scgarage.errors import InputError
 
 

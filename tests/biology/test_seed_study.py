@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 import scgarage as sg
-from scgarage.biology import study_seeds
+from scgarage.analyses import study_seeds
 from scgarage.errors import InputError, SamplingError
-from scgarage.evaluation import evaluate
+from scgarage.judge.evaluation import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def cells():
 def study(cells):
     few = partial(evaluate, metrics=["sliced_wasserstein", "coverage"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scgarage.biology.seed_study.evaluate", few)
+        patch.setattr("scgarage.analyses.seed_study.evaluate", few)
         return study_seeds({"A": cells}, labels_key="cell_type", models=["nb-independent"], n_seeds=2)
 
 
@@ -62,7 +62,7 @@ def test_a_seed_that_fails_is_missing_and_said(cells, study, monkeypatch):
             raise SamplingError(msg)
         return study.runs.loc[study.runs["seed"] == 0].drop(columns=["data_set", "model", "seed"]), pd.DataFrame()
 
-    monkeypatch.setattr("scgarage.biology.seed_study._run", run)
+    monkeypatch.setattr("scgarage.analyses.seed_study._run", run)
     with pytest.warns(UserWarning, match="seed 1 failed"):
         found = study_seeds(cells, labels_key="cell_type", models=["nb-independent"], n_seeds=2, same_split=True)
     assert (found.summary()["n_seeds"] <= 1).all()

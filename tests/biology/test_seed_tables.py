@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgarage.biology import mean_sd, to_latex, to_markdown
+from scgarage.analyses import mean_sd, to_latex, to_markdown
 from scgarage.errors import InputError
 
 

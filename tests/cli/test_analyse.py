@@ -65,8 +65,8 @@ def test_markers_on_real_and_synthetic_cells(folder, run, capsys, monkeypatch):
     cells[120:].copy().write_h5ad(folder / "test.h5ad")
     # The clustering has its own tests and takes long to warm up.
     columns = {"selection": "fano", "n_genes": [20], "metric": "ari", "value": 1.0, "floor": 1.0, "null": 0, "score": 0}
-    for name in ("compare_structure", "legacy_structure"):
-        monkeypatch.setattr(f"scgarage.biology.clustering_grid.{name}", lambda *_, **__: pd.DataFrame(columns))
+    for name in ("compare_clusters", "legacy_clusters"):
+        monkeypatch.setattr(f"scgarage.analyses.marker_clustering.{name}", lambda *_, **__: pd.DataFrame(columns))
     files = [folder / "train.h5ad", "--test", folder / "test.h5ad", "--labels-key", "cell_type"]
     options = ["--selection", "fano", "--n-genes", "[20]"]
     train = ["--train", folder / "train.h5ad"]
@@ -88,7 +88,7 @@ def test_leakage(folder, run, capsys, monkeypatch):
     def judge(*args, **kwargs):
         yield {"family": "fidelity", "metric": "sliced_wasserstein", "group": "all", "value": 1.0, "floor": 0.5}
 
-    monkeypatch.setattr("scgarage.biology.leakage._judge", judge)
+    monkeypatch.setattr("scgarage.analyses.leakage._judge", judge)
     options = ["--leakages", "[0.5]", "--selectors", "[random]", "--n-repeats", "2", *TINY]
     assert run("analyse", "leakage", folder / "cells.h5ad", "--out", folder / "leakage", *options) == 0
     assert "leakage.svg" in capsys.readouterr().out
@@ -100,7 +100,7 @@ def test_seeds(folder, run, capsys, monkeypatch):
         row = {"metric": "w", "title": "W", "group": "all", "better": "lower", "value": 1.0, "floor": 0.5, "score": 0.1}
         return pd.DataFrame([row]), pd.DataFrame({"step": [1.0], "vae/loss": [2.0]})
 
-    monkeypatch.setattr("scgarage.biology.seed_study._run", run_once)
+    monkeypatch.setattr("scgarage.analyses.seed_study._run", run_once)
     options = ["--models", "[nb-independent]", "--seeds", "2"]
     assert run("analyse", "seeds", folder / "cells.h5ad", "--out", folder / "seeds", *options) == 0
     assert "cells: nb-independent" in capsys.readouterr().out

@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 def run(folder, monkeypatch):
     # The clustering has its own tests and takes long to warm up.
     columns = {"genes_from": ["synthetic", "real"], "selection": "cv2", "n_genes": 100, "ari": [0.5, 0.6]}
-    monkeypatch.setattr("scgarage.biology.clustering_grid.legacy_structure", lambda *_, **__: pd.DataFrame(columns))
+    monkeypatch.setattr("scgarage.analyses.marker_clustering.legacy_clusters", lambda *_, **__: pd.DataFrame(columns))
     return lambda synthetic, *arguments: main(
         ["analyse", "legacy", str(folder / synthetic), *(str(argument) for argument in arguments)]
     )

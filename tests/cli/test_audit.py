@@ -9,7 +9,7 @@ import pytest
 
 import scgarage as sg
 from scgarage.cli import COMMANDS, main
-from scgarage.cli.audit import run_audit
+from scgarage.cli.judge import run_audit
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,8 @@ import pytest
 
 from scgarage.cli import main
 from scgarage.cli.analyse import ANALYSES
+from scgarage.cli.parser import join_words
 from scgarage.cli.sequences import SEQUENCES
-from scgarage.cli.two_words import join_words
 
 
 def test_two_words_are_one_command():

@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 
 from scgarage.constraints import CoExpressed, Exclusive, Monotone, NonNegative, Total
-from scgarage.constraints.cells import CheckedCells
+from scgarage.constraints.rules import CheckedCells
 from scgarage.errors import InputError
 
 

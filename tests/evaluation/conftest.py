@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from scgarage.preprocess import Split, split
+from scgarage.pp import Split, split
 
 TYPES = np.array(["B", "T", "Mono", "NK", "pDC"])
 SHARES = np.array([0.4, 0.3, 0.2, 0.06, 0.04])

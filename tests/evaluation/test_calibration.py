@@ -8,10 +8,10 @@ import pytest
 from anndata import AnnData
 
 import scgarage as sg
-from scgarage.evaluation import evaluate
+from scgarage.judge.evaluation import evaluate
 from scgarage.metrics import METRICS
 from scgarage.metrics.metric import loss
-from scgarage.preprocess import Split, split
+from scgarage.pp import Split, split
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

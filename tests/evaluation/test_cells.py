@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.evaluation.cells import Cells
+from scgarage.judge.evaluation.cells import Cells
 
 
 @pytest.fixture

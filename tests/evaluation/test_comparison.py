@@ -5,16 +5,15 @@ import pytest
 from anndata import AnnData
 
 from scgarage.errors import InputError
-from scgarage.evaluation.comparison import Comparison, draw, measure
-from scgarage.evaluation.inputs import Inputs, prepare
-from scgarage.evaluation.space import halve
+from scgarage.judge.evaluation.comparison import Comparison, draw, halve, measure
+from scgarage.judge.evaluation.inputs import Inputs, comparison_inputs
 from scgarage.metrics import METRICS
-from scgarage.preprocess import Split, select_hvg
+from scgarage.pp import Split, select_hvg
 
 
 @pytest.fixture
 def inputs(parts: Split, fresh: AnnData) -> Inputs:
-    return prepare(fresh, parts, labels_key=None, layer=None, n_top_genes=60)
+    return comparison_inputs(fresh, parts, labels_key=None, layer=None, n_top_genes=60)
 
 
 def drawn(inputs: Inputs, seed: int = 0, max_cells: int = 1000) -> Comparison:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.evaluation.findings import (
+from scgarage.judge.evaluation.verdict import (
     CLOSE,
     POOR,
     WITH_CARE,

@@ -4,13 +4,13 @@ import scanpy as sc
 from anndata import AnnData
 
 from scgarage.errors import InputError
-from scgarage.evaluation.inputs import Inputs, prepare
-from scgarage.evaluation.null import NormalNull, PoissonNull
-from scgarage.preprocess import Split
+from scgarage.judge.evaluation.cells import NormalNull, PoissonNull
+from scgarage.judge.evaluation.inputs import Inputs, comparison_inputs
+from scgarage.pp import Split
 
 
 def ready(synthetic: AnnData, parts: Split, **options) -> Inputs:
-    return prepare(synthetic, parts, **({"labels_key": None, "layer": None, "n_top_genes": 40} | options))
+    return comparison_inputs(synthetic, parts, **({"labels_key": None, "layer": None, "n_top_genes": 40} | options))
 
 
 def logged(cells: AnnData) -> AnnData:

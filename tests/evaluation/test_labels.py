@@ -4,8 +4,8 @@ import pytest
 from anndata import AnnData
 
 from scgarage.errors import InputError
-from scgarage.evaluation.labels import choose_labels_key, real_labels, synthetic_labels
-from scgarage.preprocess import Split
+from scgarage.judge.evaluation.inputs import choose_labels_key, real_labels, synthetic_labels
+from scgarage.pp import Split
 
 
 def test_the_key_asked_for_comes_before_the_splits(parts: Split) -> None:

@@ -2,18 +2,16 @@ import numpy as np
 import pytest
 from anndata import AnnData
 
-from scgarage.evaluation import matching
-from scgarage.evaluation.cells import Cells
-from scgarage.evaluation.inputs import Inputs, prepare
-from scgarage.evaluation.matching import MIN_MATCHED, match_types
-from scgarage.evaluation.samples import Samples
-from scgarage.evaluation.space import fit_space
-from scgarage.preprocess import Split
+from scgarage.judge.evaluation import comparison as matching
+from scgarage.judge.evaluation.cells import Cells
+from scgarage.judge.evaluation.comparison import MIN_MATCHED, Samples, fit_space, match_types
+from scgarage.judge.evaluation.inputs import Inputs, comparison_inputs
+from scgarage.pp import Split
 
 
 @pytest.fixture(scope="module")
 def inputs(parts: Split, fresh: AnnData) -> Inputs:
-    return prepare(fresh, parts, labels_key=None, layer=None, n_top_genes=30)
+    return comparison_inputs(fresh, parts, labels_key=None, layer=None, n_top_genes=30)
 
 
 def matched(inputs: Inputs, synthetic: Cells, seed: int = 0) -> Samples:

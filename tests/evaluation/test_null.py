@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from scgarage.evaluation.cells import Cells
-from scgarage.evaluation.null import NormalNull, PoissonNull, copies, shuffled
+from scgarage.judge.evaluation.cells import Cells, NormalNull, PoissonNull, copies, shuffled
 
 LABELS = np.repeat(["B", "T"], [300, 100])
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from anndata import AnnData
 
-from scgarage.evaluation.provenance import origin_notes
-from scgarage.preprocess import Split
+from scgarage.judge.evaluation.inputs import origin_notes
+from scgarage.pp import Split
 
 
 def test_nothing_to_say_about_cells_of_the_same_split_or_of_unknown_origin(parts: Split, fresh: AnnData) -> None:

@@ -5,8 +5,8 @@ import pytest
 from anndata import AnnData
 
 from scgarage.errors import InputError
-from scgarage.evaluation import Evaluation, evaluate, read_evaluation
-from scgarage.preprocess import Split
+from scgarage.judge.evaluation import Evaluation, evaluate, read_evaluation
+from scgarage.pp import Split
 
 
 @pytest.fixture(scope="module")

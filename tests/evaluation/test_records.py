@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 from anndata import AnnData
 
-from scgarage.evaluation.comparison import Comparison, draw
-from scgarage.evaluation.inputs import prepare
-from scgarage.evaluation.records import measure_all
+from scgarage.judge.evaluation.comparison import Comparison, draw, measure_all
+from scgarage.judge.evaluation.inputs import comparison_inputs
 from scgarage.metrics import METRICS
-from scgarage.preprocess import Split
+from scgarage.pp import Split
 
 
 @pytest.fixture(scope="module")
 def comparison(parts: Split, fresh: AnnData) -> Comparison:
-    inputs = prepare(fresh, parts, labels_key=None, layer=None, n_top_genes=60)
+    inputs = comparison_inputs(fresh, parts, labels_key=None, layer=None, n_top_genes=60)
     return draw(inputs, n_pcs=8, max_cells=1000, rng=np.random.default_rng(0))
 
 

@@ -7,8 +7,8 @@ import pytest
 from anndata import AnnData
 
 from scgarage.errors import OutputExistsError
-from scgarage.evaluation import Evaluation, evaluate
-from scgarage.preprocess import Split
+from scgarage.judge.evaluation import Evaluation, evaluate
+from scgarage.pp import Split
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from anndata import AnnData
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.evaluation import Evaluation, evaluate
+from scgarage.judge.evaluation import Evaluation, evaluate
 from scgarage.metrics import METRICS
-from scgarage.preprocess import Split
+from scgarage.pp import Split
 
 QUICK = {"n_repeats": 2, "n_top_genes": 80, "n_pcs": 12, "max_cells": 200}
 

@@ -1,9 +1,9 @@
 import numpy as np
 from scipy import sparse
 
-from scgarage.evaluation.cells import Cells
-from scgarage.evaluation.samples import sample_of
-from scgarage.preprocess import Components
+from scgarage.judge.evaluation.cells import Cells
+from scgarage.judge.evaluation.comparison import sample_of
+from scgarage.pp import Components
 
 
 def test_forms_are_of_the_same_cells() -> None:

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from scgarage.evaluation.settings import describe_cells, rare_types
+from scgarage.judge.evaluation.cells import describe_cells, rare_types
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.evaluation.cells import Cells
-from scgarage.evaluation.space import fit_space, halve, predict_labels
+from scgarage.judge.evaluation.cells import Cells
+from scgarage.judge.evaluation.comparison import fit_space, halve, predict_labels
 from scgarage.metrics import memorisation_share
 
 

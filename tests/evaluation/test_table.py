@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from scgarage.evaluation.records import Record
-from scgarage.evaluation.table import COLUMNS, score, summarise
+from scgarage.judge.evaluation.comparison import Record
+from scgarage.judge.evaluation.table import COLUMNS, score, summarise
 
 QUIET = {"value": 0.0, "floor": 0.0, "null": 0.0}
 

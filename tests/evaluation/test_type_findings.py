@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.evaluation.findings import CLOSE, POOR, WITH_CARE
-from scgarage.evaluation.type_findings import missing, named, proportions, scarcely_covered
+from scgarage.judge.evaluation.verdict import CLOSE, POOR, WITH_CARE, missing, named, proportions, scarcely_covered
 
 REAL = {"B": 900, "T": 600, "pDC": 60, "Mk": 40}
 

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgarage.evaluation import Verdict, verdict
-from scgarage.evaluation.table import COLUMNS
+from scgarage.judge.evaluation import Verdict, verdict
+from scgarage.judge.evaluation.table import COLUMNS
 
 GOOD = {
     "c2st_forest": (0.52, 0.51, 0.04),

@@ -6,12 +6,9 @@ from scipy import sparse
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.imputers import IMPUTED, IMPUTED_SD, Began
-from scgarage.imputers.adversary import CONDITIONS, PROFILE, Adversary
-from scgarage.imputers.cells import prepare
-from scgarage.imputers.conditions import Conditions
-from scgarage.imputers.dropout import Drop
-from scgarage.imputers.networks import Autoencoder, ProfileGenerator, make_network
+from scgarage.imputation.base import IMPUTED, IMPUTED_SD, Conditions, cells_to_impute
+from scgarage.imputation.began import CONDITIONS, PROFILE, Adversary, Began
+from scgarage.imputation.began_networks import Autoencoder, Drop, ProfileGenerator, make_network
 from scgarage.training import seeded
 
 SMALL = {"n_iterations": 4, "validate_every": 2, "hidden": (8,), "n_repeats": 2, "batch_size": 16}
@@ -123,7 +120,7 @@ def test_markers_are_filled_in_where_they_belong():
 
 
 def test_clusters_stand_in_for_types(cells):
-    prepared = prepare(cells, labels_key=None, batch_key=None, layer=None)
+    prepared = cells_to_impute(cells, labels_key=None, batch_key=None, layer=None)
     conditions = Conditions.fit(prepared)
     codes = conditions.encode(prepared)
     assert codes.shape == (cells.n_obs, len(conditions.types))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scgarage as sg
-from scgarage.cli.impute import run_impute
+from scgarage.cli.data import run_impute
 from scgarage.errors import InputError, OutputExistsError
 
 

@@ -6,11 +6,9 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 from scgarage.errors import InputError
-from scgarage.imputers import Diffusion, KnnSmoothing, LowRank
-from scgarage.imputers.cells import Cells
-from scgarage.imputers.low_rank import choose_rank
-from scgarage.imputers.neighbours import Neighbourhood, normalise_rows
-from scgarage.imputers.partition import partition_genes
+from scgarage.imputation.base import Cells
+from scgarage.imputation.began_networks import partition_genes
+from scgarage.imputation.smoothing import Diffusion, KnnSmoothing, LowRank, Neighbourhood, choose_rank, normalise_rows
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ from scipy import sparse
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.imputers import IMPUTED, IMPUTED_SD, IMPUTERS, Began, NoImputation, impute
+from scgarage.imputation import IMPUTERS, impute
+from scgarage.imputation.base import IMPUTED, IMPUTED_SD
+from scgarage.imputation.began import Began
+from scgarage.imputation.smoothing import NoImputation
 
 FAST = {
     "none": {},

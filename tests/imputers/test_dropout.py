@@ -5,7 +5,7 @@ from scipy import sparse
 from scipy.special import expit
 
 from scgarage.errors import InputError
-from scgarage.imputers.dropout import Drop
+from scgarage.imputation.began_networks import Drop
 
 
 def test_probability_falls_with_expression_and_is_the_logistic():

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scgarage.imputers.positions import locate, score_moments
-from scgarage.models.garage.censored import Censored
-from scgarage.models.garage.factors import Factors
+from scgarage.imputation.posterior_mean import locate, score_moments
+from scgarage.models.garage.factors import Censored, Factors
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from scipy import sparse
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.imputers import IMPUTED, IMPUTED_SD, PosteriorMean
+from scgarage.imputation.base import IMPUTED, IMPUTED_SD
+from scgarage.imputation.posterior_mean import PosteriorMean
 
 FAST = {"n_factors": 2, "n_sweeps": 6, "n_top_genes": None, "zero_chance": 1.0, "keep_observed": False}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scgarage.imputers.predictive import predicted
+from scgarage.imputation.posterior_mean import predicted
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scgarage.imputers.rate_table import SCORES, RateTable
-from scgarage.models.garage.mixture_grid import GRID, SHAPE
-from scgarage.models.garage.poisson_mixture import PoissonMixture
+from scgarage.imputation.posterior_mean import SCORES, RateTable
+from scgarage.models.garage.marginals import PoissonMixture
+from scgarage.models.garage.mixture import GRID, SHAPE
 
 TOTALS = np.geomspace(500, 2000, 50)
 STRATA = np.zeros(50, dtype=np.int64)

@@ -7,7 +7,7 @@ import pytest
 
 import scgarage as sg
 from scgarage.errors import MissingExtraError
-from scgarage.imputers import ScviMean
+from scgarage.imputation.scvi import ScviMean
 
 
 def test_missing_package_is_named_with_the_command(monkeypatch):

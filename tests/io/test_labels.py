@@ -5,7 +5,7 @@ from anndata import AnnData
 
 from scgarage.errors import InputError
 from scgarage.io import read
-from scgarage.io.labels import as_text_labels
+from scgarage.io.tables import as_text_labels
 
 CELLS = ["c1", "c2", "c3", "c4"]
 LABELS = ["T", "B", "NA", "T"]

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from scgarage.datasets import pbmc68k, simulate
-from scgarage.io.orientation import transposed_because
+from scgarage.io.gene_names import transposed_because
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

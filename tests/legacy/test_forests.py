@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from scgarage.legacy import FORESTS
-from scgarage.legacy.forests import score_forests
-from scgarage.utility.training_set import TrainingSet
+from scgarage.judge.legacy import FORESTS
+from scgarage.judge.legacy.rare_cells import score_forests
+from scgarage.judge.rare.augmenters import TrainingSet
 
 
 def test_types_far_apart_are_found():

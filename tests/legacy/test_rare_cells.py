@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from scgarage.errors import InputError, SamplingError
-from scgarage.legacy import COPIES, FORESTS, NO_CELLS, legacy_rare_cells
+from scgarage.judge.legacy import COPIES, FORESTS, NO_CELLS, legacy_rare_cells
 
 GENES = 12
 
@@ -84,7 +84,7 @@ def test_half_of_the_labels_are_randomised_the_same_ones_for_every_method(monkey
         added.append(train.codes[40:].tolist())  # behind the 20 + 15 + 5 real training cells
         return {name: dict.fromkeys(("rare_recall", "rare_f1", "macro_f1"), 0.0) for name in FORESTS}
 
-    monkeypatch.setattr("scgarage.legacy.rare_cells.score_forests", scores)
+    monkeypatch.setattr("scgarage.judge.legacy.rare_cells.score_forests", scores)
     legacy_rare_cells(toy(9), {"good": copies_of("rare")}, n_repeats=1, randomised_labels=0.5)
     none, copies, good = added
     assert none == []
@@ -114,7 +114,7 @@ def test_mean_and_sd_are_over_repeats_and_a_failed_repeat_is_said(monkeypatch):
             raise SamplingError(msg)
         return copies_of("rare")(train, wanted, seed)
 
-    monkeypatch.setattr("scgarage.legacy.rare_cells.score_forests", scores)
+    monkeypatch.setattr("scgarage.judge.legacy.rare_cells.score_forests", scores)
     table = legacy_rare_cells(toy(), {"weak": fails_later}, n_repeats=2).set_index(["method", "forest"])
     for forest in FORESTS:
         none, weak = table.loc[(NO_CELLS, forest)], table.loc[("weak", forest)]

@@ -8,9 +8,9 @@ from scipy.spatial.distance import cdist
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.legacy import legacy_wasserstein
-from scgarage.legacy.wasserstein import CONTROL, PUBLISHED, SAME_SIZES
-from scgarage.preprocess import log1p_cp10k
+from scgarage.io.cells import log1p_cp10k
+from scgarage.judge.legacy import legacy_wasserstein
+from scgarage.judge.legacy.wasserstein import CONTROL, PUBLISHED, SAME_SIZES
 
 ALL = np.log(10001)
 """log1p CP10k of a gene that has all counts of a cell."""

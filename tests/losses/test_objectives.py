@@ -7,7 +7,7 @@ import torch
 
 from scgarage.errors import InputError
 from scgarage.losses import OBJECTIVES, Hinge, LeastSquares, Minimax, Relativistic, Wasserstein
-from scgarage.losses.binary_cross_entropy import BinaryCrossEntropy
+from scgarage.losses.objectives import BinaryCrossEntropy
 
 
 def scores(n_cells=12, seed=0):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.metrics.by_type import check_typed, nothing, pairs, type_weights
+from scgarage.metrics.metric import check_typed, nothing, pairs, type_weights
 
 
 def test_weights_sum_the_cells_of_each_type() -> None:

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.metrics.checks import check_labels, check_mask, check_points
+from scgarage.metrics.metric import check_labels, check_mask, check_points
 
 
 def test_points_become_float64_and_keep_their_values() -> None:

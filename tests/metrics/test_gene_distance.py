@@ -3,7 +3,8 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from scgarage.errors import InputError
-from scgarage.metrics import gene_distance, gene_wasserstein
+from scgarage.metrics import gene_wasserstein
+from scgarage.metrics import genes as gene_distance
 
 
 @pytest.mark.parametrize("sizes", [(40, 40), (40, 73), (7, 30), (1, 5)])

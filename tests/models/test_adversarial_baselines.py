@@ -8,8 +8,8 @@ import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.losses import FGAN, Fisher
 from scgarage.models import MODELS, Fgan, FitOptions, Gan, LshGan, ScGan, Wgan
-from scgarage.models.conditional_batch_norm import ConditionalBatchNorm
-from scgarage.models.joint_validation import JointSpace
+from scgarage.models.scgan import JointSpace
+from scgarage.nn.layers import ConditionalBatchNorm
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 SMALL = {"n_iterations": 3, "n_top_genes": 40, "generator_hidden": (16,), "critic_hidden": (16,)}

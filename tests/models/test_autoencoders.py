@@ -9,8 +9,7 @@ from torch.distributions import Normal, kl_divergence
 import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.models import FitOptions, ScVae, Vae
-from scgarage.models.gaussian_encoder import kl_to_standard_normal
-from scgarage.models.likelihoods import HurdleNormal, NegativeBinomialLikelihood
+from scgarage.models.vae import HurdleNormal, NegativeBinomialLikelihood, kl_to_standard_normal
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.models.background import HurdleBackground, PoissonBackground
+from scgarage.models.gene_space import HurdleBackground, PoissonBackground
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scgarage.models.by_type import types_wanted
+from scgarage.models.base import types_wanted
 
 TYPES = ("a", "b", "c")
 

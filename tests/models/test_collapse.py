@@ -7,9 +7,9 @@ import torch
 
 import scgarage as sg
 from scgarage.models import FitOptions, Gan, ScGan, load
-from scgarage.models.collapse import diagnosis
-from scgarage.report.model_words import model_words
-from scgarage.training.collapse import MONITORED
+from scgarage.models.adversarial import diagnosis
+from scgarage.report.words import model_words
+from scgarage.training.monitor import MONITORED
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 SMALL = {

@@ -9,8 +9,7 @@ from scipy.stats import kstest, spearmanr
 
 from scgarage.errors import InputError
 from scgarage.models import Copula, FitOptions
-from scgarage.models.gaussian_copula import GaussianCopula, normal_scores, shrunk_correlation
-from scgarage.models.negative_binomial_marginals import NegativeBinomialMarginals
+from scgarage.models.copula import GaussianCopula, NegativeBinomialMarginals, normal_scores, shrunk_correlation
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 

@@ -5,7 +5,7 @@ import pytest
 import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.models import FitOptions, Garage, load
-from scgarage.models.covariates import MAX_COMBINATIONS, batch_name, combinations, joined, levels_of, split_up
+from scgarage.models.data import MAX_COMBINATIONS, batch_name, combinations, joined, levels_of, split_up
 
 SHORT = {"n_top_genes": 40, "n_factors": 3, "n_sweeps": 3, "n_kept": 2, "refine": False}
 

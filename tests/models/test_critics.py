@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from scgarage.losses import BEGAN, MMD, Game, Hinge, Relativistic, SpectralNorm
-from scgarage.models.critics import N_FEATURES, AutoencoderCritic, make_critic
+from scgarage.models.adversarial import N_FEATURES, AutoencoderCritic, make_critic
 
 CELLS = torch.rand(7, 5, generator=torch.Generator().manual_seed(0))
 

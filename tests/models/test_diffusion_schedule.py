@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from scgarage.errors import InputError
-from scgarage.models.diffusion_schedule import DiffusionSchedule
+from scgarage.models.diffusion import DiffusionSchedule
 
 
 def test_signal_is_the_product_and_ends_in_noise():

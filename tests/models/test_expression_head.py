@@ -4,7 +4,7 @@ import torch
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.models.expression_head import ExpressionHead, check_head
+from scgarage.models.adversarial import ExpressionHead, check_head
 from scgarage.nn import HEADS
 
 EXPRESSION_HEADS = [name for name, kind in HEADS.items() if kind.space != "one-hot"]

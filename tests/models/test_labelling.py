@@ -4,7 +4,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 import scgarage as sg
-from scgarage.models.labelling import LabelClassifier
+from scgarage.models.gene_space import LabelClassifier
 
 
 @pytest.mark.parametrize("n_types", [2, 4])

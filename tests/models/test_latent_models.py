@@ -9,8 +9,8 @@ import torch
 import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.models import FitOptions, Flow, ScDiffusion
-from scgarage.models.latent_space import LatentSpace
-from scgarage.models.timed_network import TimedNetwork
+from scgarage.models.diffusion import LatentSpace
+from scgarage.models.timed import TimedNetwork
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.models.library_size import LibrarySizes
+from scgarage.models.gene_space import LibrarySizes
 
 
 def drawn(sizes, label, n=20_000):

@@ -7,7 +7,7 @@ from scipy import sparse
 from scipy.optimize import minimize_scalar
 from scipy.stats import nbinom, poisson
 
-from scgarage.models.negative_binomial_marginals import LARGEST, NegativeBinomialMarginals, fit_dispersion
+from scgarage.models.copula import LARGEST, NegativeBinomialMarginals, fit_dispersion
 from scgarage.nn import NegativeBinomial
 
 

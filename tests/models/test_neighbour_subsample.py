@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scgarage.models.neighbour_subsample import neighbour_subsample
+from scgarage.models.gan import neighbour_subsample
 
 
 def walk(neighbours, order):

@@ -5,7 +5,7 @@ import pytest
 
 import scgarage as sg
 from scgarage.models import Bootstrap, FitOptions, Oversampled, VaeRos
-from scgarage.models.data import prepare
+from scgarage.models.data import training_data
 from scgarage.models.oversampled import oversample
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
@@ -17,7 +17,7 @@ def cells():
 
 
 def test_every_type_gets_the_majority_count_and_no_cell_is_lost(cells):
-    data = prepare(cells, labels_key="cell_type", layer=None, n_top_genes=None)
+    data = training_data(cells, labels_key="cell_type", layer=None, n_top_genes=None)
     more = oversample(data, np.random.default_rng(0))
     sizes = np.bincount(more.labels)
     assert set(sizes) == {np.bincount(data.labels).max()}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scgarage.models.position_scale import PositionScale
+from scgarage.models.flow import PositionScale
 
 
 def test_scaled_positions_are_standard_and_come_back():

@@ -9,7 +9,7 @@ import torch
 import scgarage as sg
 from scgarage.errors import InputError, MissingExtraError
 from scgarage.models import FitOptions, load, model_class
-from scgarage.models.likelihoods import NegativeBinomialLikelihood
+from scgarage.models.vae import NegativeBinomialLikelihood
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 SMALL = {"n_iterations": 40, "n_top_genes": 40, "n_hidden": 16, "n_latent": 4, "validate_every": 10}

@@ -8,7 +8,7 @@ from scipy import sparse
 import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.models import FitOptions, Smote
-from scgarage.models.smote import interpolate
+from scgarage.models.comparators import interpolate
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 

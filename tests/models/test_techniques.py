@@ -9,12 +9,12 @@ import torch
 from scipy import sparse
 
 import scgarage as sg
-from scgarage.cli.settings import make_model
+from scgarage.cli.options import make_model
 from scgarage.constraints import Exclusive
 from scgarage.errors import InputError
 from scgarage.losses import FGAN, OBJECTIVES, PENALTIES, R1, R2, BinaryCrossEntropy, Hinge, WeightClipping
 from scgarage.models import FitOptions, Gan, GarageFaithful, LshGan, ScGan, Wgan, load
-from scgarage.models.config import config_from_values, config_values
+from scgarage.models.base import config_from_values, config_values
 from scgarage.nn import HEADS
 
 QUIET = FitOptions(progress=False, accelerator="cpu")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy import stats
 
-from scgarage.nn.drawing import gumbel_noise, logistic_noise, poisson_draw, standard_gamma
+from scgarage.nn.distributions import gumbel_noise, logistic_noise, poisson_draw, standard_gamma
 
 
 def seeded(seed=0):

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import studentized_range
 
 from scgarage.errors import InputError
-from scgarage.plotting.critical_difference import critical_difference, rank_test
+from scgarage.plotting.scores import critical_difference, rank_test
 
 # AUC of four variants of C4.5 on 14 data sets: Demšar 2006, table 6. The paper ranked before it rounded: the last two
 # numbers of "voting" are printed as 0.975.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.plotting.expression import counts_or_none, log_expression
+from scgarage.plotting.embedding import counts_or_none, log_expression
 
 
 def test_counts_become_log1p_cp10k(real):

@@ -4,7 +4,7 @@ import pytest
 from scgarage.errors import InputError
 from scgarage.metrics import lfc_slope
 from scgarage.plotting import fold_changes, log_fold_changes
-from scgarage.plotting.expression import log_expression
+from scgarage.plotting.embedding import log_expression
 
 TYPES = ["T cell", "B cell"]
 

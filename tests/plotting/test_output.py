@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.plotting.output import finish
-from scgarage.plotting.style import new_figure
+from scgarage.plotting.style import finish, new_figure
 
 
 @pytest.mark.parametrize(("name", "start"), [("a.svg", b"<?xml"), ("a.pdf", b"%PDF"), ("a.png", b"\x89PNG")])
@@ -49,7 +48,7 @@ def drawing(module):
     return {name: kind for name, kind in returned.items() if kind in (Axes, Figure, Figure | None)}
 
 
-@pytest.mark.parametrize("module", [sg.pl, sg.biology])
+@pytest.mark.parametrize("module", [sg.pl, sg.analyses])
 def test_every_figure_can_be_shown_and_saved_and_single_panels_take_axes(module):
     found = drawing(module)
     assert len(found) > 2

@@ -1,6 +1,6 @@
 import re
 
-from scgarage.plotting.palette import SOURCE_COLOURS, TYPE_COLOURS, type_colours
+from scgarage.plotting.style import SOURCE_COLOURS, TYPE_COLOURS, type_colours
 
 
 def test_colours_are_distinct_hexadecimal_numbers():

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from scgarage.errors import InputError
-from scgarage.plotting.sensitivity import sensitivity
+from scgarage.plotting.scores import sensitivity
 
 
 @pytest.fixture

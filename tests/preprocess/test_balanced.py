@@ -4,7 +4,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.preprocess import Components, balanced_components, communities
+from scgarage.pp import Components, balanced_components, communities
 
 
 @pytest.fixture(scope="module")

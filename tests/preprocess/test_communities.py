@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from scgarage.errors import InputError
-from scgarage.preprocess import communities
+from scgarage.pp import communities
 
 
 @pytest.fixture(scope="module")

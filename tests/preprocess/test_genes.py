@@ -8,7 +8,8 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.preprocess import log1p_cp10k, select_hvg
+from scgarage.io.cells import log1p_cp10k
+from scgarage.pp import select_hvg
 
 
 @pytest.fixture

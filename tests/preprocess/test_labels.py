@@ -5,7 +5,7 @@ from anndata import AnnData
 
 from scgarage.datasets import pbmc68k, simulate
 from scgarage.errors import InputError
-from scgarage.preprocess.validate import validate_labels
+from scgarage.io.cells import validate_labels
 
 
 def labelled(labels, **columns):

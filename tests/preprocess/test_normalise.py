@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.preprocess import counts_from_log_expr, library_size, log1p_cp10k
+from scgarage.io.cells import counts_from_log_expr, library_size, log1p_cp10k
 
 
 def some_counts(n_cells: int = 40, n_genes: int = 30, dtype: type = np.float32) -> np.ndarray:

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 
 from scgarage.errors import InputError
-from scgarage.preprocess import Components
+from scgarage.pp import Components
 
 SIZES = (60, 20, 4)
 

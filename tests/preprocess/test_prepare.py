@@ -8,7 +8,8 @@ import scipy.sparse as sp
 
 from scgarage.datasets import simulate
 from scgarage.errors import InputError
-from scgarage.preprocess import prepare, split, validate_expression, validate_labels
+from scgarage.io.cells import validate_expression, validate_labels
+from scgarage.pp import prepare, split
 
 pytestmark = pytest.mark.filterwarnings("ignore:zero-centering a sparse", "ignore:.* names are not unique:UserWarning")
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scgarage.datasets import simulate
 from scgarage.errors import InputError
 from scgarage.io import write_h5ad
-from scgarage.preprocess.recover import recover_counts
+from scgarage.pp.prepare import recover_counts
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 NEEDS_SHARED = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder ../shared/data of real data sets is absent")

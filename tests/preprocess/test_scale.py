@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.preprocessing import MaxAbsScaler
 
 from scgarage.errors import InputError
-from scgarage.preprocess import MaxScaler
+from scgarage.pp import MaxScaler
 
 
 def log_expr(n_cells: int = 300) -> np.ndarray:

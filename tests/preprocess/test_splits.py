@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from scgarage.errors import InputError
-from scgarage.preprocess import Split, split, split_by_column
-from scgarage.preprocess.splits import PARTS, _part_sizes
+from scgarage.pp import Split, split, split_by_column
+from scgarage.pp.splits import PARTS, _part_sizes
 
 FRACTIONS = [
     (0.5, 0.1, 0.4),

@@ -6,7 +6,7 @@ from anndata import AnnData
 
 from scgarage.datasets import simulate
 from scgarage.errors import InputError
-from scgarage.preprocess.validate import expression_matrix, match_genes, validate_expression, value_kind
+from scgarage.io.cells import expression_matrix, match_genes, validate_expression, value_kind
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 import scgarage as sg
-from scgarage.preprocess import Split
+from scgarage.pp import Split
 
 Make = Callable[[str], ad.AnnData]
 

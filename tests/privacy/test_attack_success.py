@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from scgarage.errors import InputError
-from scgarage.privacy.attack_success import Ranking
+from scgarage.judge.privacy.attacks import Ranking
 
 
 def _scores(seed: int, *, ties: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group
 
 from scgarage.errors import InputError
-from scgarage.privacy import ATTACKS, distance_attack, domias, gan_leaks
+from scgarage.judge.privacy import ATTACKS, distance_attack, domias, gan_leaks
 
 
 def test_equations() -> None:

@@ -3,8 +3,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from scgarage.errors import InputError
-from scgarage.privacy import distance_ratio
-from scgarage.privacy.distance_ratio import quantile_ratio
+from scgarage.judge.privacy import distance_ratio
+from scgarage.judge.privacy.copies import quantile_ratio
 
 
 def test_agrees_with_all_distances() -> None:

@@ -1,8 +1,7 @@
 import numpy as np
 from scipy import sparse
 
-from scgarage.privacy.division import divide, match
-from scgarage.privacy.population import Population
+from scgarage.judge.privacy.inputs import Population, divide, match
 
 
 def _population(labels: list[str], donors: list[str] | None = None) -> Population:

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 import scgarage as sg
-from scgarage.preprocess import Split
-from scgarage.privacy import Audit, audit
+from scgarage.judge.privacy import Audit, audit
+from scgarage.pp import Split
 
 ATTACKS = ("distance_auroc", "gan_leaks_auroc", "domias_auroc")
 

@@ -3,8 +3,8 @@ import pytest
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.privacy import exact_copies
-from scgarage.privacy.exact_copies import row_hashes
+from scgarage.judge.privacy import exact_copies
+from scgarage.judge.privacy.copies import row_hashes
 
 
 def _counts(n_cells: int, n_genes: int, seed: int) -> sparse.csr_matrix:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from scgarage.privacy.intervals import resample, share_interval
+from scgarage.judge.privacy.checks import resample, share_interval
 
 
 def _mean_of(values: np.ndarray):

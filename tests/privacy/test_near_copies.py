@@ -4,7 +4,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group
 
 from scgarage.errors import InputError
-from scgarage.privacy.near_copies import near_copies, near_limit, neighbour_ratio
+from scgarage.judge.privacy.copies import near_copies, near_limit, neighbour_ratio
 
 
 def test_agrees_with_sorting_all_distances() -> None:

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 import scgarage as sg
-from scgarage.privacy import audit
+from scgarage.judge.privacy import audit
 
 PBMC3K = Path(__file__).parents[2] / ".." / "shared" / "data" / "pbmc3k.h5ad"
 

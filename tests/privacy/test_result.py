@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from scgarage.errors import InputError, OutputExistsError, SamplingError
-from scgarage.preprocess import Split
-from scgarage.privacy import Audit, audit, require_pass
-from scgarage.privacy.verdict import NOT_PROVEN
+from scgarage.judge.privacy import Audit, audit, require_pass
+from scgarage.judge.privacy.result import NOT_PROVEN
+from scgarage.pp import Split
 
 Make = Callable[[str], ad.AnnData]
 

@@ -10,8 +10,8 @@ from scipy import sparse
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.preprocess import Split
-from scgarage.privacy import Audit, audit
+from scgarage.judge.privacy import Audit, audit
+from scgarage.pp import Split
 
 Make = Callable[[str], ad.AnnData]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from scgarage.privacy import THRESHOLDS
+from scgarage.judge.privacy import THRESHOLDS
 
 
 @pytest.mark.parametrize(

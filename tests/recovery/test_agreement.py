@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.recovery import agreement, correlation
+from scgarage.imputation import agreement, correlation
 
 
 def test_matches_numpy():

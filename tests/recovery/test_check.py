@@ -4,9 +4,9 @@ import pytest
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.imputers import KnnSmoothing, NoImputation
-from scgarage.imputers.base import Filled, Imputer
-from scgarage.recovery import check_imputation, thin_counts
+from scgarage.imputation import check_imputation, thin_counts
+from scgarage.imputation.base import Filled, Imputer
+from scgarage.imputation.smoothing import KnnSmoothing, NoImputation
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@ import pytest
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.imputers.clusters import neighbour_adjacency
-from scgarage.recovery import cluster_agreement, matched_clusters
+from scgarage.imputation import cluster_agreement, matched_clusters
+from scgarage.imputation.base import neighbour_adjacency
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse, stats
 
 from scgarage.errors import InputError
-from scgarage.recovery import decoy_correlation, decoys, halve, share_different
+from scgarage.imputation import decoy_correlation, decoys, halve, share_different
 
 
 def test_halves_are_equal_in_every_type_and_random():

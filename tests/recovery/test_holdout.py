@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse, stats
 
 from scgarage.errors import InputError
-from scgarage.recovery import mask_entries, thin_counts
+from scgarage.imputation import mask_entries, thin_counts
 
 
 @pytest.fixture

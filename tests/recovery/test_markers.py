@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.recovery import log_fold_changes, marker_change
+from scgarage.imputation import log_fold_changes, marker_change
 
 
 @pytest.fixture

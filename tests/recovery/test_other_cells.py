@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse, stats
 
 from scgarage.errors import InputError
-from scgarage.recovery import type_agreement
+from scgarage.imputation import type_agreement
 
 TYPES = np.repeat(["a", "b"], [7, 9])
 DEEP_TYPES = np.repeat(["a", "b", "c"], [5, 4, 6])

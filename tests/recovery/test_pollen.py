@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 import scgarage as sg
-from scgarage.recovery import check_imputation, thin_counts
+from scgarage.imputation import check_imputation, thin_counts
 
 FILE = Path(__file__).parents[3] / "shared" / "data" / "pollen.h5ad"
 pytestmark = pytest.mark.skipif(not FILE.is_file(), reason="the file ../shared/data/pollen.h5ad is absent")
@@ -46,7 +46,7 @@ def test_no_cell_was_measured_at_both_coverages(coverages):
 
 def test_deeper_cells_of_the_same_types_are_compared_by_type(coverages):
     low, deep = coverages
-    imputers = {"knn": sg.imputers.KnnSmoothing(zero_chance=1.0)}
+    imputers = {"knn": sg.imputation.KnnSmoothing(zero_chance=1.0)}
     table = check_imputation(
         low, imputers, deeper=deep, labels_key="cell_type", scenarios=["deeper"], n_top_genes=300
     ).table

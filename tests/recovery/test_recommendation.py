@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from scgarage.recovery import recommend
+from scgarage.imputation import recommend
 
 COLUMNS = ["thinned_correlation", "ari", "false_de", "false_de_apart", "false_de_told", "spurious_correlation"]
 NONE = [0.60, 0.70, 0.05, 0.05, None, 0.10]

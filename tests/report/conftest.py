@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from scgarage.evaluation import Evaluation, evaluate
-from scgarage.preprocess import split
+from scgarage.judge.evaluation import Evaluation, evaluate
+from scgarage.pp import split
 
 RARE = "<b>&T"
 METRICS = ["sliced_wasserstein", "coverage", "gene_mean_error", "types_present", "memorisation_share"]

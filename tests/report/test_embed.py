@@ -3,7 +3,7 @@ import base64
 import numpy as np
 from matplotlib.figure import Figure
 
-from scgarage.report.embed import data_uri
+from scgarage.report.figures import data_uri
 
 
 def decode(uri: str) -> tuple[str, bytes]:

@@ -62,7 +62,7 @@ def test_arrays_and_odd_values_of_a_record_fit_into_json(evaluation, tmp_path):
 
 
 def test_files_of_other_commands_must_be_what_they_say(tmp_path):
-    from scgarage.cli.report import _read_csv, _read_json
+    from scgarage.cli.judge import _read_csv, _read_json
 
     broken, listed, empty = tmp_path / "broken.json", tmp_path / "list.json", tmp_path / "empty.csv"
     broken.write_text("{")

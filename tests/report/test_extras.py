@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.privacy import Audit
+from scgarage.judge.clusters.run import COMPARED_COLUMNS as STRUCTURE_COLUMNS
+from scgarage.judge.privacy import Audit
+from scgarage.judge.rare import RareUtility
 from scgarage.report.extras import plain_rows, privacy_part, structure_part, utility_part
-from scgarage.structure.compare import COLUMNS as STRUCTURE_COLUMNS
-from scgarage.utility import RareUtility
 
 NAN = float("nan")
 

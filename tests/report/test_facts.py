@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scgarage.report import facts
+from scgarage.report import words as facts
 from scgarage.report.subject import Subject
 
 

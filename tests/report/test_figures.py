@@ -3,18 +3,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scgarage.plotting.expression import log_expression
+from scgarage.plotting.embedding import log_expression
 from scgarage.report.figures import (
+    Section,
     composition_picture,
+    confusion_picture,
     embedding_picture,
     embedding_table,
+    gene_pictures,
     history_picture,
     score_picture,
+    type_pictures,
 )
-from scgarage.report.gene_figures import gene_pictures
-from scgarage.report.picture import Section
 from scgarage.report.subject import Subject
-from scgarage.report.type_figures import confusion_picture, type_pictures
 from scgarage.report.type_judgement import judge_types
 
 GENES = ["Gene moments", "Mean and variance", "Library sizes", "Quantiles", "Gene correlations"]

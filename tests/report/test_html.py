@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from scgarage.errors import InputError, OutputExistsError
-from scgarage.privacy import Audit
+from scgarage.judge.privacy import Audit
 from scgarage.report import versions, write_report
-from scgarage.report.numbers import decimals_for, number
-from scgarage.report.picture import Section
+from scgarage.report.figures import Section
+from scgarage.report.tables import decimals_for, number
 
 VOID = {"meta", "img", "col", "br", "input"}
 HEADINGS = [
@@ -193,7 +193,7 @@ def test_without_rare_types_the_report_says_so(evaluation, tmp_path):
 def test_what_was_not_run_says_so_and_how_to_run_it(page):
     assert page.text.count("Not run") >= 3
     assert "scgarage audit synthetic.h5ad --real cells.h5ad" in page.text
-    assert "compare_structure" in page.text
+    assert "compare_clusters" in page.text
     assert "whether a donor could be recognised" in page.text
 
 

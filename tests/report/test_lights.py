@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from scgarage.evaluation.verdict import verdict
-from scgarage.report.lights import lights, sentence_lights
+from scgarage.judge.evaluation.verdict import verdict
+from scgarage.report.tables import lights, sentence_lights
 
 COLUMNS = ["metric", "title", "group", "value", "value_sd", "floor", "floor_sd", "null", "null_sd", "score", "better"]
 COUNTS = {"real": {"B": 900, "T": 100}, "synthetic": {"B": 100}}

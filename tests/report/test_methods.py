@@ -1,8 +1,8 @@
 import re
 
 from scgarage.metrics import METRICS
-from scgarage.report.methods import methods
 from scgarage.report.subject import Subject
+from scgarage.report.words import methods
 
 
 def test_paragraph_names_what_was_done(evaluation):

@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 
 from scgarage.metrics import METRICS
-from scgarage.report.lights import Light
-from scgarage.report.metric_table import (
+from scgarage.report.tables import (
     HEADLINES,
     NULLS,
     Cell,
+    Light,
     composition_table,
     metric_themes,
     rare_table,

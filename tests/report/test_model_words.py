@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.report.model_words import model_words
+from scgarage.report.words import model_words
 
 ABOUT = {
     "n_train": 351,

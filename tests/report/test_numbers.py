@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.report.numbers import decimals_for, duration, number, with_sd
+from scgarage.report.tables import decimals_for, duration, number, with_sd
 
 NAN = float("nan")
 

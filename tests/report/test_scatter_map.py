@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from scgarage.report.scatter_map import STEPS, map_data
+from scgarage.report.figures import STEPS, map_data
 
 
 def coordinates(n_cells: int = 20) -> pd.DataFrame:

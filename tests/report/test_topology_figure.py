@@ -1,8 +1,8 @@
 import pytest
 
-from scgarage.report import topology_figure
+from scgarage.report import figures as topology_figure
+from scgarage.report.figures import topology_pictures
 from scgarage.report.subject import Subject
-from scgarage.report.topology_figure import topology_pictures
 
 
 def test_the_figure_says_its_distances_and_floors(evaluation):

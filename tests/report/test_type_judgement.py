@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.evaluation import evaluate
+from scgarage.judge.evaluation import evaluate
 from scgarage.report.subject import Subject
 from scgarage.report.type_judgement import judge_types
 from scgarage.report.type_table import type_table

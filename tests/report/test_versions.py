@@ -16,6 +16,6 @@ def test_versions_are_those_installed():
 
 def test_a_package_that_is_absent_is_called_so(monkeypatch):
     # The package exports a function of the module's name, which hides the module.
-    module = sys.modules["scgarage.report.versions"]
+    module = sys.modules["scgarage.report.words"]
     monkeypatch.setattr(module, "PACKAGES", ("no-such-distribution",))
     assert versions()["no-such-distribution"] == "not installed"

@@ -5,7 +5,7 @@ from scipy import sparse
 from scipy.stats import spearmanr
 
 from scgarage.errors import InputError
-from scgarage.graph import knn_graph
+from scgarage.pp.graph import knn_graph
 from scgarage.seeds import AttentionSelector, GATSettings, attention_scores
 
 FAST = GATSettings(hidden=8, heads=2, n_epochs=40, accelerator="cpu", progress=False)

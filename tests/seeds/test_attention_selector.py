@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.graph import knn_graph
-from scgarage.preprocess import communities
+from scgarage.pp import communities
+from scgarage.pp.graph import knn_graph
 from scgarage.seeds import AttentionSelector, GATSettings, GlobalTopSelector, attention, attention_scores
 
 FAST = GATSettings(hidden=8, heads=2, n_epochs=20, accelerator="cpu", progress=False)

@@ -4,7 +4,7 @@ import pytest
 
 from scgarage.errors import InputError
 from scgarage.seeds import Seeds
-from scgarage.seeds.base import check_n_seeds, top_cells
+from scgarage.seeds.quotas import check_n_seeds, top_cells
 
 
 def test_seeds_have_a_length_and_a_short_repr():

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.preprocess import communities
+from scgarage.pp import communities
 from scgarage.seeds import CommunitySelector, community_scores
 
 

@@ -4,7 +4,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from scgarage.errors import InputError
-from scgarage.graph import knn_graph
+from scgarage.pp.graph import knn_graph
 from scgarage.seeds import GATSettings, GraphAttention, train_gat
 from scgarage.training import seeded
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.preprocess import balanced_components
-from scgarage.seeds.points import log_expression, points_of
+from scgarage.pp import balanced_components
+from scgarage.seeds.selectors import log_expression, points_of
 
 
 def test_a_slot_is_taken_as_it_is(typed_cells):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from scgarage.graph import knn_graph
+from scgarage.pp.graph import knn_graph
 from scgarage.seeds import GATSettings, GraphAttention, sent_attention
 from scgarage.training import seeded
 

@@ -3,7 +3,7 @@ import pytest
 
 from scgarage.errors import InputError
 from scgarage.sequences import DNA, PROTEIN, find_alphabet
-from scgarage.sequences.alphabet import UNKNOWN
+from scgarage.sequences.fasta import UNKNOWN
 
 
 def test_codes_are_places_in_the_alphabet():

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from scgarage.sequences import MOTIFS, independent_letters, simulate_sequences
-from scgarage.sequences.validation import random_features, validator
+from scgarage.sequences.gan import random_features, validator
 
 N_FILTERS = 128
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score, mutual_info_score
 
 from scgarage.errors import InputError
-from scgarage.structure import ari, macro_f1, nmi
+from scgarage.judge.clusters import ari, macro_f1, nmi
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.choice(["B", "T", "NK"], size=60, p=[0.5, 0.35, 0.15])

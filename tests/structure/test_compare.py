@@ -4,9 +4,9 @@ import pytest
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.preprocess import Split
-from scgarage.structure import compare_structure, select_genes
-from scgarage.structure.compare import COLUMNS, METRICS, NO_SCORE
+from scgarage.judge.clusters import compare_clusters, select_genes
+from scgarage.judge.clusters.run import COMPARED_COLUMNS, METRICS, NO_SCORE
+from scgarage.pp import Split
 
 OPTIONS = {"selection": "pca_loading", "n_top_genes": 40, "choose": "n_types"}
 
@@ -18,8 +18,8 @@ def parts() -> Split:
 
 
 def test_real_cells_score_near_zero(parts: Split) -> None:
-    table = compare_structure(parts.train, parts, **OPTIONS)
-    assert list(table) == list(COLUMNS)
+    table = compare_clusters(parts.train, parts, **OPTIONS)
+    assert list(table) == list(COMPARED_COLUMNS)
     assert table["metric"].tolist() == list(METRICS)
     row = table.set_index("metric").loc["nmi"]
     assert abs(row["value"] - row["floor"]) < 0.1
@@ -33,7 +33,7 @@ def test_real_cells_score_near_zero(parts: Split) -> None:
 def test_cells_with_shuffled_labels_are_told_from_real_ones(parts: Split) -> None:
     shuffled = parts.train.copy()
     shuffled.obs["cell_type"] = np.random.default_rng(0).permutation(parts.train.obs["cell_type"])
-    table = compare_structure(shuffled, parts, **OPTIONS).set_index("metric")
+    table = compare_clusters(shuffled, parts, **OPTIONS).set_index("metric")
     assert abs(table.loc["ari", "value"]) < 0.08
     assert table.loc["ari", "floor"] > 0.3
     assert table.loc["nmi", "score"] < -1  # below real cells, away from the null
@@ -45,12 +45,12 @@ def test_independent_genes_score_near_one(parts: Split) -> None:
     labels = rng.choice(parts.train.obs["cell_type"].astype(str), size=300)
     poisson = ad.AnnData(rng.poisson(means.loc[labels]).astype(np.float32), var=parts.train.var)
     poisson.obs["cell_type"] = labels
-    row = compare_structure(poisson, parts, **OPTIONS).set_index("metric").loc["nmi"]
+    row = compare_clusters(poisson, parts, **OPTIONS).set_index("metric").loc["nmi"]
     assert row["score"] == pytest.approx(1.0, abs=0.35)
 
 
 def test_genes_are_those_of_the_training_cells(parts: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scgarage.structure import compare
+    from scgarage.judge.clusters import run as compare
 
     seen = []
     original = compare.score_structure
@@ -60,7 +60,7 @@ def test_genes_are_those_of_the_training_cells(parts: Split, monkeypatch: pytest
         return original(cells, settings, **options)
 
     monkeypatch.setattr(compare, "score_structure", spy)
-    compare_structure(parts.validation, parts, resolutions=(0.5,), **(OPTIONS | {"selection": "fano"}))
+    compare_clusters(parts.validation, parts, resolutions=(0.5,), **(OPTIONS | {"selection": "fano"}))
     train = sg.pp.log1p_cp10k(parts.train.X)
     genes = select_genes(train, 40, selection="fano")
     synthetic = sg.pp.log1p_cp10k(parts.validation.X)[:, genes].toarray()
@@ -77,7 +77,7 @@ def test_order_of_genes_does_not_matter_and_unsure_cells_are_counted(parts: Spli
     labels[labels == rarest] = "unsure"
     synthetic.obs["cell_type"] = labels
     options = OPTIONS | {"resolutions": (0.5, 1.0)}
-    table = compare_structure(synthetic, parts, **options)
+    table = compare_clusters(synthetic, parts, **options)
     n_unsure = int((labels == "unsure").sum())
     assert (table["n_unsure"] == n_unsure).all()
     note = table.loc[0, "note"]
@@ -85,13 +85,13 @@ def test_order_of_genes_does_not_matter_and_unsure_cells_are_counted(parts: Spli
     assert f"{n_unsure} of {len(labels)} synthetic cells unsure: clustered, not scored" in note
     assert f"no synthetic cells of: {rarest}" in note
     moved = synthetic[:, np.random.default_rng(2).permutation(synthetic.n_vars)].copy()
-    assert compare_structure(moved, parts, **options).equals(table)
+    assert compare_clusters(moved, parts, **options).equals(table)
 
 
 def test_collapsed_cells_get_a_bad_score_and_no_error(parts: Split) -> None:
     collapsed = ad.AnnData(parts.train.X[np.zeros(200, dtype=int)], var=parts.train.var)
     collapsed.obs["cell_type"] = np.random.default_rng(3).choice(parts.train.obs["cell_type"], size=200)
-    table = compare_structure(collapsed, parts, **OPTIONS).set_index("metric")
+    table = compare_clusters(collapsed, parts, **OPTIONS).set_index("metric")
     assert table.loc[["ari", "nmi"], "value"].tolist() == [0.0, 0.0]
     assert table.loc["nmi", "score"] < -1
     assert np.isnan(table.loc["silhouette", "value"])
@@ -102,17 +102,17 @@ def test_log_normalised_cells_use_the_normal_null(easy: ad.AnnData) -> None:
     normalised = easy.copy()
     normalised.X = sg.pp.log1p_cp10k(easy.X)
     parts = sg.pp.split(normalised, labels_key="cell_type")
-    table = compare_structure(parts.train, parts, resolutions=(0.3,), **OPTIONS)
+    table = compare_clusters(parts.train, parts, resolutions=(0.3,), **OPTIONS)
     assert table.loc[0, "note"].split("; ")[0] == "null: independent normal log values, for want of counts"
     assert np.isfinite(table.set_index("metric").loc["ari", "null"])
 
 
 def test_unusable_input_is_refused(parts: Split) -> None:
     with pytest.raises(InputError, match="n_repeats is 2; expected at least 3"):
-        compare_structure(parts.train, parts, n_repeats=2)
+        compare_clusters(parts.train, parts, n_repeats=2)
     with pytest.raises(InputError, match=r"synthetic cells have no obs\['cell_type'\]"):
-        compare_structure(ad.AnnData(parts.train.X, var=parts.train.var), parts)
+        compare_clusters(ad.AnnData(parts.train.X, var=parts.train.var), parts)
     with pytest.raises(InputError, match="a sample would have 16 cells"):
-        compare_structure(parts.train[:20].copy(), parts)
+        compare_clusters(parts.train[:20].copy(), parts)
     with pytest.raises(InputError, match="n_top_genes is 1"):
-        compare_structure(parts.train, parts, n_top_genes=1)
+        compare_clusters(parts.train, parts, n_top_genes=1)

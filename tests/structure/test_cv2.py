@@ -4,7 +4,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from scgarage.errors import InputError
-from scgarage.structure.cv2 import cv2, cv2_score, fit_trend
+from scgarage.judge.clusters.selection import cv2, cv2_score, fit_trend
 
 
 def test_cv2_is_that_of_numpy(log_expr: sparse.csr_matrix) -> None:

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.structure.fano import fano, fano_score
+from scgarage.judge.clusters.selection import fano, fano_score
 
 
 def test_fano_is_that_of_numpy(log_expr: sparse.csr_matrix) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.structure import legacy_structure
-from scgarage.structure.resolution import ON_TRUTH
+from scgarage.judge.clusters.clustering import ON_TRUTH
+from scgarage.judge.legacy.clustering import legacy_clusters
 
 OPTIONS = {"labels_key": "cell_type", "n_genes": 40, "resolutions": (0.2, 1.0), "step": 0.2}
 
@@ -13,8 +13,8 @@ OPTIONS = {"labels_key": "cell_type", "n_genes": 40, "resolutions": (0.2, 1.0), 
 def test_sweep_takes_the_best_ari_and_says_so(easy: ad.AnnData) -> None:
     synthetic = sg.datasets.simulate(200, 80, 4, 0.05, depth=3000, random_state=1)
     del synthetic.obs["cell_type"]
-    swept = legacy_structure(synthetic, easy, **OPTIONS)
-    fixed = legacy_structure(synthetic, easy, sweep=False, **OPTIONS)
+    swept = legacy_clusters(synthetic, easy, **OPTIONS)
+    fixed = legacy_clusters(synthetic, easy, sweep=False, **OPTIONS)
     assert swept["genes_from"].tolist() == ["synthetic", "real", "both"]
     assert (swept["chosen_by"] == ON_TRUTH).all()
     assert (fixed["resolution"] == 1.0).all()
@@ -27,7 +27,7 @@ def test_synthetic_cells_only_lend_their_genes(easy: ad.AnnData) -> None:
     ruined = easy.copy()
     values = easy.X.toarray()
     ruined.X = np.random.default_rng(0).permuted(values, axis=0)
-    table = legacy_structure(ruined, easy, selection="cv2", **OPTIONS).set_index("genes_from")
+    table = legacy_clusters(ruined, easy, selection="cv2", **OPTIONS).set_index("genes_from")
     assert table.loc["synthetic", "ari"] > 0.8
 
 
@@ -35,15 +35,15 @@ def test_published_f1_depends_on_how_types_are_spelt(easy: ad.AnnData) -> None:
     renamed = easy.copy()
     renamed.obs["cell_type"] = easy.obs["cell_type"].map({"rare": "0", "type_1": "3", "type_2": "2", "type_3": "1"}.get)
     options = OPTIONS | {"selection": "pca_loading"}
-    first, second = (legacy_structure(easy, cells, **options) for cells in (easy, renamed))
+    first, second = (legacy_clusters(easy, cells, **options) for cells in (easy, renamed))
     assert second["macro_f1"].to_numpy() == pytest.approx(first["macro_f1"].to_numpy())
     assert abs(second.loc[1, "macro_f1_published"] - first.loc[1, "macro_f1_published"]) > 0.1
 
 
 def test_unusable_arguments_are_refused(easy: ad.AnnData) -> None:
     with pytest.raises(InputError, match="selection='hvg'"):
-        legacy_structure(easy, easy, labels_key="cell_type", selection="hvg")  # type: ignore[arg-type]
+        legacy_clusters(easy, easy, labels_key="cell_type", selection="hvg")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="expected 0 < first <= last"):
-        legacy_structure(easy, easy, labels_key="cell_type", resolutions=(2.0, 1.0))
+        legacy_clusters(easy, easy, labels_key="cell_type", resolutions=(2.0, 1.0))
     with pytest.raises(InputError, match="genes of the synthetic cells do not match"):
-        legacy_structure(easy[:, :50].copy(), easy, labels_key="cell_type")
+        legacy_clusters(easy[:, :50].copy(), easy, labels_key="cell_type")

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from scgarage.structure.legacy_selection import legacy_cv2_score, legacy_fano_score, legacy_pca_loading_score
+from scgarage.judge.legacy.clustering import legacy_cv2_score, legacy_fano_score, legacy_pca_loading_score
 
 
 def test_cv2_is_the_dispersion_standardised_in_its_bin(log_expr: sparse.csr_matrix) -> None:

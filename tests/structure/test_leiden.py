@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from scgarage.structure import leiden
-from scgarage.structure.leiden import silhouettes
+from scgarage.judge.clusters import clustering as leiden
+from scgarage.judge.clusters.clustering import silhouettes
 
 BLOBS = np.repeat(np.arange(3), [60, 40, 30])
 

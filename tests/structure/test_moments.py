@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.structure.moments import GeneMoments, clipped_variance
+from scgarage.judge.clusters.selection import GeneMoments, clipped_variance
 
 
 def test_moments_are_those_of_numpy(log_expr: sparse.csr_matrix) -> None:

@@ -4,7 +4,7 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 
 from scgarage.errors import InputError
-from scgarage.structure.pca_loading import pca_loading_score
+from scgarage.judge.clusters.selection import pca_loading_score
 
 
 def test_loadings_are_those_of_scikit_learn(log_expr: sparse.csr_matrix) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.structure.resolution import choose_resolution, count_clusters
+from scgarage.judge.clusters.clustering import choose_resolution, count_clusters
 
 CLUSTERS = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [1, 0, 5, 5], [2, 0, 5, 5], [0, 1, 2, 3]])
 SILHOUETTE = np.array([np.nan, 0.9, 0.2, 0.4, np.nan])

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.structure.selection import SELECTIONS, choose_selections, rank_genes, select_genes
+from scgarage.judge.clusters.selection import SELECTIONS, choose_selections, rank_genes, select_genes
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from scgarage.training.averaging import BestWeights, MovingAverage
+from scgarage.training.loop import BestWeights, MovingAverage
 
 
 class WithTables(nn.Module):

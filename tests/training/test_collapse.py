@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from scgarage.training.collapse import (
+from scgarage.training.monitor import (
     MONITORED,
     CollapseMonitor,
     jacobian_rank,

@@ -1,6 +1,6 @@
 import pytest
 
-from scgarage.training.collapse_advice import collapse_advice
+from scgarage.training.monitor import collapse_advice
 
 GOOD = {"type_coverage": 1.0, "neighbour_diversity": 0.9, "jacobian_rank": 10.0}
 

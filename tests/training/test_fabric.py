@@ -4,7 +4,7 @@ import logging
 import warnings
 
 from scgarage.training import TrainSettings
-from scgarage.training.fabric import launch
+from scgarage.training.settings import launch
 
 
 def test_one_process_says_nothing(capfd, recwarn):

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from torch import nn
 
-from scgarage.training.modes import Freezer, evaluating
+from scgarage.training.loop import Freezer, evaluating
 
 
 def test_one_network_learns_at_a_time_and_all_do_afterwards():

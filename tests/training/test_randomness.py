@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from scgarage.training import seeded
-from scgarage.training.randomness import reseed
+from scgarage.training.batches import reseed
 
 
 def test_same_seed_same_numbers_and_another_seed_others():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.utility.training_set import TrainingSet
+from scgarage.judge.rare.augmenters import TrainingSet
 
 
 @pytest.fixture

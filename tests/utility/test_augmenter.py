@@ -4,9 +4,8 @@ import pytest
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.utility import poisson_by_type
-from scgarage.utility.augmenter import make_cells
-from scgarage.utility.cells import RealCells, normalise
+from scgarage.judge.rare import poisson_by_type
+from scgarage.judge.rare.augmenters import RealCells, make_cells, normalise
 
 
 def test_poisson_cells_have_the_profile_and_library_sizes_of_their_type(tiny):

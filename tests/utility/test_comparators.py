@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
 
-from scgarage.utility import COMPARATORS
+from scgarage.judge.rare import COMPARATORS
 
 RESAMPLERS = ("ros", "smote", "loras")
 

@@ -3,7 +3,7 @@ import pytest
 
 from scgarage.datasets import simulate
 from scgarage.errors import InputError
-from scgarage.utility import de_null_check, poisson_by_type
+from scgarage.judge.rare import de_null_check, poisson_by_type
 
 
 @pytest.fixture(scope="module")

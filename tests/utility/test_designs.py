@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.utility import UtilitySettings
-from scgarage.utility.designs import folds
+from scgarage.judge.rare import UtilitySettings
+from scgarage.judge.rare.scores import folds
 
 CODES = np.repeat([0, 1, 2, 3], [400, 300, 200, 30])
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scgarage.utility.differences import BEST, best_pipelines, paired_difference, summarise
+from scgarage.judge.rare.scores import BEST, best_pipelines, paired_difference, summarise
 
 
 def tidy(values):

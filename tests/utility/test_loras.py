@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.utility import loras
+from scgarage.judge.rare import loras
 
 
 def test_moments_match_the_closed_form():

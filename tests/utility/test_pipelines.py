@@ -9,9 +9,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from scgarage.utility import COMPARATORS, PIPELINES
-from scgarage.utility.pipelines import Tuning, knn, logistic, shrunk_lda
-from scgarage.utility.regularisation import INVERSE_PENALTIES, choose_inverse_penalty
+from scgarage.judge.rare import COMPARATORS, PIPELINES
+from scgarage.judge.rare.pipelines import INVERSE_PENALTIES, Tuning, choose_inverse_penalty, knn, logistic, shrunk_lda
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from joblib import parallel_config
 
 from scgarage.datasets import pbmc68k, simulate
 from scgarage.errors import InputError, OutputExistsError
-from scgarage.utility import COMPARATORS, PIPELINES, QUICK, SCORES, UtilitySettings, poisson_by_type, rare_utility
+from scgarage.judge.rare import COMPARATORS, PIPELINES, QUICK, SCORES, UtilitySettings, poisson_by_type, rare_utility
 
 POISSON = {"poisson": poisson_by_type("cell_type")}
 SMALL = UtilitySettings(n_splits=2, n_training_cells=(5,), n_added=20, n_top_genes=60, n_targets=1, n_trees=5)

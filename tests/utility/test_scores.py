@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, recall_score
 
-from scgarage.utility import SCORES
-from scgarage.utility.scores import prevalence_weights, score_type
+from scgarage.judge.rare import SCORES
+from scgarage.judge.rare.scores import prevalence_weights, score_type
 
 
 @pytest.fixture

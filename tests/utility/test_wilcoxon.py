@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from scgarage.errors import InputError
-from scgarage.utility import wilcoxon
+from scgarage.judge.rare import wilcoxon
 
 
 @pytest.fixture

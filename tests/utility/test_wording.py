@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgarage.utility.differences import best_pipelines, summarise
-from scgarage.utility.wording import direction, sentences
+from scgarage.judge.rare.result import direction, sentences
+from scgarage.judge.rare.scores import best_pipelines, summarise
 
 
 def row(low, high, t_low=np.nan, t_high=np.nan, n_splits=20):

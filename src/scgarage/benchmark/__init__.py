@@ -1,10 +1,7 @@
 """Benchmarks: a grid of data sets, models and seeds from one YAML file."""
 
-from scgarage.benchmark.glance import glance
-from scgarage.benchmark.grid import Cell, DataEntry, Grid, Judging, ModelEntry
-from scgarage.benchmark.ranking import mean_ranks, summarise
-from scgarage.benchmark.read import read_grid
-from scgarage.benchmark.results import check_format, collect, write_results
+from scgarage.benchmark.grid import Cell, DataEntry, Grid, Judging, ModelEntry, read_grid
+from scgarage.benchmark.results import check_format, collect, glance, mean_ranks, summarise, write_results
 from scgarage.benchmark.run import forget_failed, run_cell, run_grid
 from scgarage.benchmark.summary import write_summary
 

@@ -1,8 +1,8 @@
-"""``python -m scgarage.benchmark GRID OUT DATA/MODEL/SEED``: one cell, for :mod:`scgarage.benchmark.isolated`."""
+"""``python -m scgarage.benchmark GRID OUT DATA/MODEL/SEED``: one cell, for :mod:`scgarage.benchmark.run`."""
 
 import sys
 
-from scgarage.benchmark.read import read_grid
+from scgarage.benchmark.grid import read_grid
 from scgarage.benchmark.run import run_cell
 
 if __name__ == "__main__":

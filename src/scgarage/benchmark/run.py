@@ -1,19 +1,265 @@
-"""Run a grid: what is missing or has failed, one cell after the other or several at a time."""
+"""Running the cells of a grid, each in a process of its own."""
 
+import json
+import math
 import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scgarage.benchmark.grid import Cell, Grid
-from scgarage.benchmark.isolated import run_isolated
-from scgarage.benchmark.measure import measure_cell
-from scgarage.benchmark.record import FAILED, failed_record, is_done, read_record, write_record
+from scgarage.benchmark.grid import BUNDLED, Cell, Grid, make_contestant
 from scgarage.errors import InputError
+from scgarage.io import atomic_output
 
-__all__ = ["forget_failed", "run_cell", "run_grid"]
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from scgarage.judge.evaluation import Evaluation
+    from scgarage.judge.privacy import Audit
+    from scgarage.pp import Split
+
+
+DONE, FAILED = "done", "failed"
+"""Status of a record."""
+
+
+def write_record(record: Mapping[str, Any], cell: Cell, out: str | Path) -> Path:
+    """Write a cell's record, in the place of an older one.
+
+    Parameters
+    ----------
+    record
+        Plain values; numbers that are missing become ``null``.
+    cell
+        The cell.
+    out
+        Folder of the benchmark.
+
+    Returns
+    -------
+    The file.
+    """
+    path = cell.record_path(out)
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(_plain(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def read_record(cell: Cell, out: str | Path) -> dict[str, Any] | None:
+    """Return a cell's record, or ``None`` when there is none for these settings or it cannot be read."""
+    try:
+        record = json.loads(cell.record_path(out).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    known = isinstance(record, dict) and record.get("key") == cell.key and record.get("status") in {DONE, FAILED}
+    return record if known else None
+
+
+def is_done(cell: Cell, out: str | Path) -> bool:
+    """Return whether a cell has been run with these settings, and worked."""
+    record = read_record(cell, out)
+    return record is not None and record["status"] == DONE
+
+
+def failed_record(cell: Cell, error: str, details: str = "") -> dict[str, Any]:
+    """Return the record of a cell that did not work."""
+    return describe(cell) | {"status": FAILED, "error": error, "details": details, "rows": []}
+
+
+def describe(cell: Cell) -> dict[str, Any]:
+    """Return what says which cell a record is about."""
+    return {"data": cell.data.name, "model": cell.model.name, "seed": cell.seed, "key": cell.key}
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy's numbers into Python's; one that is missing is ``None``."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+WORDS: dict[bool | None, str] = {True: "yes", False: "no", None: "cannot say"}
+
+
+def measure_cell(cell: Cell) -> dict[str, Any]:
+    """Split, fit, sample as many cells as there are training cells, evaluate and audit.
+
+    Parameters
+    ----------
+    cell
+        What to run.
+
+    Returns
+    -------
+    dict
+        ``status`` is ``"done"``, with ``rows``, or ``"failed"``, with ``error`` and, in ``details``, the traceback.
+        With it ``fit_seconds``, ``sample_seconds``, ``judge_seconds``, ``peak_mb`` (largest memory of this process so
+        far, MiB), numbers of cells and genes, ``audit_verdict``, the version of scgarage and the texts of warnings.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            record = _measure(cell)
+        except Exception as error:  # noqa: BLE001  (one cell must not stop the others)
+            record = failed_record(cell, f"{type(error).__name__}: {error}", traceback.format_exc())
+    texts = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+    return record | {
+        "warnings": list(dict.fromkeys(texts)),
+        "peak_mb": peak_memory(),
+        "scgarage_version": version("scgarage"),
+    }
+
+
+def peak_memory() -> float:
+    """Return the largest memory that this process has held so far, in MiB; NaN where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # bytes on macOS, KiB elsewhere
+
+
+def _measure(cell: Cell) -> dict[str, Any]:
+    from scgarage.judge.evaluation import evaluate
+    from scgarage.judge.privacy import audit
+    from scgarage.pp import split
+
+    data, judging = cell.data, cell.judging
+    parts = split(_read(cell), labels_key=data.labels_key, batch_key=data.batch_key, random_state=cell.seed)
+    cells, seconds = _make(cell, parts)
+    start = time.perf_counter()
+    evaluation = evaluate(
+        cells,
+        parts,
+        labels_key=data.labels_key,
+        profile=judging.profile,  # type: ignore[arg-type]
+        n_repeats=judging.n_repeats,
+        n_top_genes=judging.n_top_genes,
+        max_cells=judging.max_cells,
+        metrics=judging.metrics,
+        random_state=cell.seed,
+    )
+    audited = audit(cells, parts, labels_key=data.labels_key, random_state=cell.seed)
+    return (
+        describe(cell)
+        | {"status": DONE, "error": None, "n_train": parts.train.n_obs, "n_genes": parts.train.n_vars}
+        | seconds
+        | {"judge_seconds": round(time.perf_counter() - start, 3), "audit_verdict": audited.verdict}
+        | {"rows": evaluation_rows(evaluation) + audit_rows(audited)}
+    )
+
+
+def _read(cell: Cell) -> "AnnData":
+    from scgarage.datasets import pbmc68k
+    from scgarage.io import read
+
+    if cell.data.path == BUNDLED:
+        return pbmc68k()
+    return read(cell.folder / cell.data.path, layer=cell.data.layer, labels_key=cell.data.labels_key)
+
+
+def _make(cell: Cell, parts: "Split") -> tuple["AnnData", dict[str, Any]]:
+    """Fit the model and sample from it; return the cells and the seconds of both."""
+    from scgarage.models import FitOptions
+
+    model = make_contestant(cell.model.model, cell.model.params, cell.seed)
+    batch_key = cell.data.batch_key if model.knows_batches else None
+    start = time.perf_counter()
+    model.fit(
+        parts.train,
+        labels_key=cell.data.labels_key,
+        batch_key=batch_key,
+        validation=parts.validation if parts.validation.n_obs else None,
+        options=FitOptions(progress=False),
+    )
+    fitted = time.perf_counter()
+    cells = model.sample(parts.train.n_obs, random_state=cell.seed)
+    sampled = time.perf_counter()
+    return cells, {
+        "batch_key": batch_key,
+        "fit_seconds": round(fitted - start, 3),
+        "sample_seconds": round(sampled - fitted, 3),
+    }
+
+
+def evaluation_rows(evaluation: "Evaluation") -> list[dict[str, Any]]:
+    """Return the table of an evaluation as rows of the benchmark."""
+    return [{"judge": "evaluation"} | _named(row) for row in evaluation.table.to_dict("records")]
+
+
+def audit_rows(audited: "Audit") -> list[dict[str, Any]]:
+    """Return the table of a privacy audit as rows of the benchmark; a check is a metric."""
+    rows = [_named(row) for row in audited.table.to_dict("records")]
+    return [{"judge": "audit", "metric": row.pop("check")} | row | {"passed": WORDS[row["passed"]]} for row in rows]
+
+
+def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in row.items()}
+
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+LAST_LINES = 20
+"""Lines of a dead process's last words that are kept."""
+
+
+def run_isolated(cell: Cell, grid: Grid, out: str | Path, *, n_threads: int | None = None) -> None:
+    """Run a cell in a new process, which writes the record; write one that says how the process died if it did.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    grid
+        The grid that it belongs to.
+    out
+        Folder of the benchmark.
+    n_threads
+        Threads of the process, unless the environment says how many; as many as it likes when ``None``.
+    """
+    cell.record_path(out).unlink(missing_ok=True)
+    command = [sys.executable, "-P", "-m", "scgarage.benchmark", str(grid.path), str(out), cell.id]
+    limits = {} if n_threads is None else dict.fromkeys(THREAD_VARIABLES, str(n_threads))
+    done = subprocess.run(  # noqa: S603  (this Python, our module, and no shell)
+        command, env=limits | os.environ, capture_output=True, text=True, errors="replace", check=False
+    )
+    if read_record(cell, out) is None:
+        last = "\n".join(done.stderr.splitlines()[-LAST_LINES:])
+        write_record(failed_record(cell, death(done.returncode), last), cell, out)
+
+
+def death(code: int) -> str:
+    """Say how a process ended that left no record.
+
+    Examples
+    --------
+    >>> death(-9)
+    'the process was ended by SIGKILL, as happens when memory runs out'
+    >>> death(3)
+    'the process ended with code 3 before it wrote a result'
+    """
+    if code >= 0:
+        return f"the process ended with code {code} before it wrote a result"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"the process was ended by {name}{', as happens when memory runs out' if name == 'SIGKILL' else ''}"
+
 
 Done = Callable[[Cell, dict[str, Any]], None]
 """Called with each cell and its record when it has been run."""
@@ -31,7 +277,7 @@ def run_cell(cell: Cell, out: str | Path) -> dict[str, Any]:
 
     Returns
     -------
-    The record, see :func:`scgarage.benchmark.measure.measure_cell`.
+    The record, see :func:`scgarage.benchmark.run.measure_cell`.
     """
     record = measure_cell(cell)
     write_record(record, cell, out)

@@ -10,19 +10,17 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from scgarage.benchmark.glance import GLANCE, glance
+from scgarage.analyses.seed_study import rank_blocks
 from scgarage.benchmark.grid import Grid
-from scgarage.benchmark.ranking import GROUPS, mean_ranks, summarise
-from scgarage.benchmark.record import DONE, FAILED
-from scgarage.biology.figure_file import figure_bytes
-from scgarage.biology.rank_blocks import rank_blocks
+from scgarage.benchmark.results import GLANCE, GROUPS, glance, mean_ranks, summarise
+from scgarage.benchmark.run import DONE, FAILED
 from scgarage.io import atomic_output
-from scgarage.plotting.critical_difference import MIN_BLOCKS, MIN_METHODS, critical_difference, rank_test
+from scgarage.plotting.scores import MIN_BLOCKS, MIN_METHODS, critical_difference, rank_test
+from scgarage.plotting.style import figure_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["write_summary"]
 
 NOTHING = "–"
 """Stands where there is no number."""
@@ -42,7 +40,7 @@ COSTS = {
 def write_summary(results: pd.DataFrame, grid: Grid, out: str | Path) -> tuple[Path, Path]:
     """Write ``summary.html``, one file that needs no network, and ``summary.md``, in the place of older ones.
 
-    For each data set: what to look at first (:func:`scgarage.benchmark.glance`), every metric of all cells and of the
+    For each data set: what to look at first (:func:`scgarage.benchmark.results`), every metric of all cells and of the
     rare types as mean ± sd over seeds with the rank of each
     model, the audits' verdicts, times and peak memory; then the cells that failed, with the error. For three models or
     more with two results each also ``critical_difference.svg``, the mean ranks over all data sets and seeds, which the

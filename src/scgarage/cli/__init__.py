@@ -6,22 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scgarage.cli.analyse import ANALYSES
-from scgarage.cli.audit import run_audit
-from scgarage.cli.augment import run_augment
 from scgarage.cli.benchmark import run_benchmark
+from scgarage.cli.data import run_impute, run_prepare
 from scgarage.cli.demo import run_demo
-from scgarage.cli.evaluate import run_evaluate
-from scgarage.cli.fit import run_fit
-from scgarage.cli.impute import run_impute
-from scgarage.cli.models import run_models
-from scgarage.cli.output import say
-from scgarage.cli.prepare import run_prepare
-from scgarage.cli.report import run_report
-from scgarage.cli.sample import run_sample
+from scgarage.cli.judge import run_audit, run_evaluate, run_report
+from scgarage.cli.models import run_augment, run_fit, run_models, run_sample
+from scgarage.cli.options import say
 from scgarage.cli.sequences import SEQUENCES
 from scgarage.errors import InputError, OutputExistsError, ScgarageError
-
-__all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     "demo": (
@@ -150,3 +142,6 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: object, *
 
 def _complain(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201
+
+
+__all__ = ["COMMANDS", "main"]

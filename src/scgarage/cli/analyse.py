@@ -1,15 +1,634 @@
-"""``scgarage analyse attention | rare-utility | markers | leakage | seeds | legacy``."""
+"""The commands ``analyse ...``."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from scgarage.cli.analyse_attention import run_analyse_attention
-from scgarage.cli.analyse_leakage import run_analyse_leakage
-from scgarage.cli.analyse_legacy import run_analyse_legacy
-from scgarage.cli.analyse_markers import run_analyse_markers
-from scgarage.cli.analyse_rare_utility import run_analyse_rare_utility
-from scgarage.cli.analyse_seeds import run_analyse_seeds
+from scgarage.cli.options import ReadOptions, RealCells, check_outputs, make_model, say
+from scgarage.errors import InputError
 
-__all__ = ["ANALYSES"]
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from pandas import DataFrame
+
+    from scgarage.analyses.markers import MarkerTable
+
+
+def check_folder(out: str, *names: str, overwrite: bool) -> None:
+    """Refuse a folder that is a file, or files that exist, before any work is done."""
+    if Path(out).is_file():
+        msg = f"--out {out} is a file; expected a folder, made when it does not exist"
+        raise InputError(msg)
+    check_outputs(*(Path(out) / name for name in names), overwrite=overwrite)
+
+
+def say_files(paths: list[Path]) -> None:
+    """Name the files that were written."""
+    say(f"files: {', '.join(path.name for path in paths)} in {paths[0].parent}")
+
+
+ATTENTION_FILES = ("types.csv", "markers.csv", "positive_rates.csv", "explanations.csv", "cells.csv", "attention.json")
+
+
+def run_analyse_attention(
+    data: str,
+    out: str,
+    labels_key: str = "cell_type",
+    markers: str | None = None,
+    layer: str | None = None,
+    all_cells: bool = False,
+    fraction: float = 0.2,
+    n_markers: int = 5,
+    n_top_genes: int = 1000,
+    n_components: int = 50,
+    gat_epochs: int = 7501,
+    rare_fraction: float = 0.05,
+    rare_threshold: int | None = None,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Ask whether the cells that attention selects carry rare types and their markers.
+
+    The cells with the highest attention against those with the lowest: types (Fisher's exact test), markers (fold
+    change, rank-sum test, positive rate), over all cells and within each type. Beside it what degree, depth and the
+    order of the file select, and chance.
+
+    Parameters
+    ----------
+    data
+        File of real cells; half of them, the train part of `scgarage fit`, are scored.
+    out
+        Folder for the tables.
+    labels_key
+        Column of obs with the cell types.
+    markers
+        Marker table: json ({"type": ["gene"]}), csv (columns type and gene) or "cbmc" for the built-in one of cord
+        blood. By default markers are found in the cells that are not scored.
+    layer
+        Layer that holds the values, instead of X.
+    all_cells
+        Score all cells; markers are then found in the same cells.
+    fraction
+        Share of the cells in the top and in the bottom group.
+    n_markers
+        Markers to find for each type.
+    n_top_genes
+        Highly variable genes of the graph.
+    n_components
+        Principal components of the graph.
+    gat_epochs
+        Largest number of epochs of the attention network, which stops early.
+    rare_fraction
+        A type is rare below this share of the cells.
+    rare_threshold
+        A type is also rare with at most this number of cells.
+    random_state
+        Seed of split and network.
+    read
+        How to read text files.
+    overwrite
+        Replace outputs that exist.
+    """
+    check_folder(out, *ATTENTION_FILES, overwrite=overwrite)
+    table = _table(markers)
+    import anndata as ad
+
+    from scgarage.analyses import analyse_attention
+    from scgarage.pp import split
+    from scgarage.seeds import GATSettings
+
+    adata = read.read(data, labels_key=labels_key)
+    scored, reference = adata, None
+    if not all_cells:
+        parts = split(adata, labels_key=labels_key, random_state=random_state)
+        scored, reference = parts.train, ad.concat([parts.validation, parts.test])
+    result = analyse_attention(
+        scored,
+        labels_key=labels_key,
+        markers=table,
+        reference=reference,
+        layer=layer,
+        fraction=fraction,
+        n_markers=n_markers,
+        n_top_genes=n_top_genes,
+        n_components=n_components,
+        gat=GATSettings(n_epochs=gat_epochs, progress=False),
+        rare_fraction=rare_fraction,
+        rare_threshold=rare_threshold,
+        random_state=random_state,
+    )
+    say(result.text())
+    say_files(result.save(out, overwrite=overwrite))
+
+
+def _table(markers: str | None) -> "MarkerTable | None":
+    from scgarage.analyses.markers import CBMC_MARKERS, read_markers
+
+    if markers is None:
+        return None
+    return CBMC_MARKERS if markers == "cbmc" else read_markers(markers)
+
+
+def run_analyse_rare_utility(
+    data: str,
+    out: str,
+    labels_key: str = "cell_type",
+    models: list[str] | None = None,
+    params: dict[str, Any] | None = None,
+    splits: int = 20,
+    n_added: int = 100,
+    designs: list[Literal["down-sampling", "as it is"]] | None = None,
+    pipelines: list[str] | None = None,
+    quick: bool = False,
+    layer: str | None = None,
+    jobs: int = 1,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Measure whether synthetic cells help to find rare cells among new real ones.
+
+    Classifiers are trained on real cells, weighted or resampled real cells, and real plus synthetic ones, in many
+    splits; each model is fitted anew to the training cells of each split and setting (20 splits: 100 fits a model).
+
+    Parameters
+    ----------
+    data
+        File of real cells.
+    out
+        Table to write, csv; settings, summaries and sentences go into a json file beside it.
+    labels_key
+        Column of obs with the cell types.
+    models
+        Names of models, by default garage; see `scgarage models`.
+    params
+        Settings of the model, one by one as --params.NAME VALUE; for one model only.
+    splits
+        Divisions into training and test cells; fewer than 20 say little.
+    n_added
+        Cells that resampling and the models add to each rare type.
+    designs
+        Designs; both by default.
+    pipelines
+        Classifiers; all by default.
+    quick
+        A trial in two small splits; its numbers mean nothing.
+    layer
+        Layer that holds the values, instead of X.
+    jobs
+        Processes; the numbers do not depend on it.
+    random_state
+        Seed.
+    read
+        How to read text files.
+    overwrite
+        Replace outputs that exist.
+    """
+    if not out.endswith(".csv"):
+        msg = f"--out {out} does not end in .csv; choose another name"
+        raise InputError(msg)
+    check_outputs(out, Path(out).with_suffix(".json"), overwrite=overwrite)
+    given = dict(params or {})
+    if "random_state" in given:
+        msg = "each split has its own seed, from --random-state; leave --params.random-state out"
+        raise InputError(msg)
+    names = list(dict.fromkeys(models or ["garage"]))
+    if given and len(names) > 1:
+        msg = f"--params are for one model, and --models names {len(names)}; run them one by one"
+        raise InputError(msg)
+    for name in names:
+        make_model(name, given)  # wrong settings are said before the data are read
+    from scgarage.augmentation import ModelAugmenter
+    from scgarage.judge.rare import UtilitySettings, rare_utility
+
+    adata = read.read(data, labels_key=labels_key)
+    settings: dict[str, Any] = {"designs": designs} if designs else {}
+    result = rare_utility(
+        {Path(data).stem: adata},
+        {name: ModelAugmenter(name, labels_key, given, layer) for name in names},
+        labels_key=labels_key,
+        layer=layer,
+        settings=None if quick else UtilitySettings(n_splits=splits, n_added=n_added),
+        quick=quick,
+        pipelines=pipelines,
+        random_state=random_state,
+        n_jobs=jobs,
+        **settings,
+    )
+    say("\n".join(result.sentences()))
+    say(f"table: {', '.join(str(path) for path in result.save(out, overwrite=overwrite))}")
+
+
+SHOWN = ["resolution", "selection", "n_genes", "metric", "value", "floor", "null", "score"]
+
+
+def run_analyse_markers(
+    synthetic: str,
+    out: str,
+    cells: RealCells = RealCells(),  # noqa: B008  (frozen)
+    labels_key: str | None = None,
+    selection: Literal["cv2", "fano", "pca_loading", "all"] = "all",
+    n_genes: list[int] | None = None,
+    resolutions: list[float] | None = None,
+    legacy: bool = False,
+    layer: str | None = None,
+    n_repeats: int = 3,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Cluster real and synthetic cells on selected genes: each selection by each number of genes and resolution.
+
+    ARI, NMI and F1 of the clusters against the types, in synthetic cells (value), held-out real cells (floor) and
+    independent genes (null). The labels never choose the resolution, except with --legacy.
+
+    Parameters
+    ----------
+    synthetic
+        File of synthetic cells.
+    out
+        Table to write, csv.
+    cells
+        The real cells.
+    labels_key
+        Column of obs with the cell types; by default the one the model was fitted with.
+    selection
+        Selection of genes.
+    n_genes
+        Numbers of genes; by default 50, 100, 200 and 500, with --legacy 100.
+    resolutions
+        Leiden resolutions, each scored by itself; by default one is chosen by silhouette. Not with --legacy.
+    legacy
+        The published protocol instead: real cells are clustered on genes of the synthetic ones, and the labels choose
+        the resolution. Optimistic; for comparison with the paper. Give --real FILE, or --test FILE.
+    layer
+        Layer that holds the values, instead of X.
+    n_repeats
+        Repeats with other cells.
+    random_state
+        Seed.
+    read
+        How to read text files.
+    overwrite
+        Replace the output if it exists.
+    """
+    check_outputs(out, overwrite=overwrite)
+    if legacy and resolutions:
+        msg = "--legacy sweeps the published resolutions; leave --resolutions out"
+        raise InputError(msg)
+    from scgarage.analyses.marker_clustering import N_GENES, legacy_grid, marker_grid
+    from scgarage.io import atomic_output
+    from scgarage.schema import UNS_KEY
+
+    made = read.read(synthetic, labels_key=labels_key)
+    labels_key = labels_key or made.uns.get(UNS_KEY, {}).get("labels_key")
+    if legacy:
+        real, key = _real(cells, labels_key, read)
+        table = legacy_grid(
+            made, real, labels_key=key, selection=selection, n_genes=tuple(n_genes or (100,)), layer=layer
+        )
+        say("published protocol: the labels chose the resolution that they then score; compare with genes_from = real")
+        say(table.to_string(index=False, float_format="{:.3f}".format))
+    else:
+        parts = cells.split(made, labels_key=labels_key, read=read)
+        table = marker_grid(
+            made, parts, labels_key=labels_key, selection=selection, n_genes=tuple(n_genes or N_GENES),
+            resolutions=resolutions, layer=layer, n_repeats=n_repeats, random_state=random_state,
+        )  # fmt: skip
+        columns = [name for name in SHOWN if name in table]
+        shown = table.loc[table["metric"].isin(["ari", "nmi", "macro_f1"]), columns]
+        say(shown.to_string(index=False, float_format="{:.3f}".format, na_rep="-"))
+    with atomic_output(out, overwrite=overwrite) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+    say(f"table: {Path(out)}")
+
+
+def _real(cells: RealCells, labels_key: str | None, read: ReadOptions) -> "tuple[AnnData, str]":
+    """Return the real cells of the published protocol, which were all of them."""
+    path = cells.real or cells.test
+    if path is None:
+        msg = "which real cells? pass --real FILE, or --test FILE"
+        raise InputError(msg)
+    if labels_key is None:
+        msg = "the synthetic cells do not say which column holds the types; pass --labels-key"
+        raise InputError(msg)
+    return read.read(path, labels_key=labels_key), labels_key
+
+
+ABOUT = {
+    "clustering": "real cells clustered on genes of the synthetic ones; compare with genes_from = real",
+    "wasserstein": "wasserstein_by_rows is the published number and depends on how many cells there are; compare with "
+    "real against real",
+    "rare cells": "models fitted anew to half of the cells; compare with the controls and with the 100 trees",
+}
+
+
+def run_analyse_legacy(
+    synthetic: str,
+    real: str,
+    out: str,
+    also: list[str] | None = None,
+    labels_key: str | None = None,
+    selection: Literal["cv2", "fano", "pca_loading", "all"] = "all",
+    n_genes: list[int] | None = None,
+    sweep: bool = True,
+    max_cells: int = 2000,
+    models: list[str] | None = None,
+    params: dict[str, Any] | None = None,
+    rare_type: str | None = None,
+    repeats: int = 5,
+    randomised_labels: float = 0.0,
+    layer: str | None = None,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Compute the published numbers, for comparison with the paper only: clustering, Wasserstein, rare cells.
+
+    They are optimistic or depend on the number of cells; `scgarage evaluate` judges. All files and models are treated
+    alike, and each number has a control that the paper lacks. The rare-cell experiment needs --models: cells of a file
+    were made by a model that has seen the cells to be found.
+
+    Parameters
+    ----------
+    synthetic
+        File of synthetic cells; tables call it by its name without folder and ending.
+    real
+        File of all real cells.
+    out
+        Table to write, csv; columns that an experiment does not have are empty in its rows.
+    also
+        More files of synthetic cells.
+    labels_key
+        Column of obs with the cell types; by default the one that a synthetic file says its model was fitted with.
+    selection
+        Selection of genes.
+    n_genes
+        Numbers of genes; 100 by default, as published.
+    sweep
+        Whether the labels choose the resolution, as published for GARAGE; false: resolution 1, as published for others.
+    max_cells
+        Cells of a file in the Wasserstein distance at most, drawn at random.
+    models
+        Names of models for the rare-cell experiment, which fits them anew; none by default, see `scgarage models`.
+    params
+        Settings of the model, one by one as --params.NAME VALUE; for one model only.
+    rare_type
+        Type to find in the rare-cell experiment; the one of fewest cells by default.
+    repeats
+        Repeats of the rare-cell experiment.
+    randomised_labels
+        Share of the added cells with a wrong label, for every method; published: 0.5, for some competitors only.
+    layer
+        Layer that holds the values, instead of X.
+    random_state
+        Seed.
+    read
+        How to read text files.
+    overwrite
+        Replace the output if it exists.
+    """
+    if not out.endswith(".csv"):
+        msg = f"--out {out} does not end in .csv; choose another name"
+        raise InputError(msg)
+    check_outputs(out, overwrite=overwrite)
+    sizes = tuple(n_genes or (100,))
+    names = list(dict.fromkeys(models or []))
+    _check(names, params or {}, sizes)
+    paths = _by_name([synthetic, *(also or [])])
+    made = {name: read.read(path, labels_key=labels_key) for name, path in paths.items()}
+    key = labels_key or _recorded(list(made.values()))
+    cells = read.read(real, labels_key=key)
+    from scgarage.analyses import legacy_grid
+    from scgarage.augmentation import ModelAugmenter
+    from scgarage.io.cells import validate_labels
+    from scgarage.judge.legacy import PROTOCOL, legacy_rare_cells, legacy_wasserstein
+
+    validate_labels(cells, key, min_cells_per_type=1)
+    shared: dict[str, Any] = {"layer": layer, "random_state": random_state}
+    # From what takes seconds to what takes minutes, since each also checks what it is given.
+    distances = {name: legacy_wasserstein(each, cells, max_cells=max_cells, **shared) for name, each in made.items()}
+    rare = {}
+    if names:
+        augmenters = {name: ModelAugmenter(name, key, params or {}, layer) for name in names}
+        chosen: dict[str, Any] = {"rare_type": rare_type, "randomised_labels": randomised_labels}
+        rare["rare cells"] = legacy_rare_cells(cells, augmenters, labels_key=key, n_repeats=repeats, **chosen, **shared)
+    options: dict[str, Any] = {"selection": selection, "n_genes": sizes, "sweep": sweep, "layer": layer}
+    clusters = {
+        name: legacy_grid(each, cells, labels_key=key, **options).assign(protocol=PROTOCOL)
+        for name, each in made.items()
+    }
+    _write({"clustering": _stack(clusters), "wasserstein": _stack(distances)} | rare, out, overwrite=overwrite)
+
+
+def _stack(tables: "dict[str, DataFrame]") -> "DataFrame":
+    import pandas as pd
+
+    return pd.concat(tables, names=["method"]).reset_index("method").reset_index(drop=True)
+
+
+def _check(names: Sequence[str], params: dict[str, Any], n_genes: Sequence[int]) -> None:
+    """Say what is wrong with arguments before any data are read."""
+    if min(n_genes) < 2:
+        msg = f"--n-genes has {min(n_genes)}; expected numbers of at least 2 genes"
+        raise InputError(msg)
+    if "random_state" in params:
+        msg = "each repeat has its own seed, from --random-state; leave --params.random-state out"
+        raise InputError(msg)
+    if params and len(names) != 1:
+        msg = f"--params are for one model, and --models names {len(names)}; name one, or leave --params out"
+        raise InputError(msg)
+    for name in names:
+        make_model(name, params)
+
+
+def _by_name(paths: Sequence[str]) -> dict[str, str]:
+    """Return the files by what tables call them."""
+    stems = [Path(path).stem for path in paths]
+    twice = [stem for stem, n_files in Counter(stems).items() if n_files > 1]
+    if twice:
+        msg = f"two synthetic files are called '{twice[0]}', without folder and ending; rename one"
+        raise InputError(msg)
+    return dict(zip(stems, paths, strict=True))
+
+
+def _recorded(made: "Sequence[AnnData]") -> str:
+    """Return the column of types that a synthetic file names."""
+    from scgarage.schema import UNS_KEY
+
+    keys = [cells.uns.get(UNS_KEY, {}).get("labels_key") for cells in made]
+    key = next((key for key in keys if key), None)
+    if key is None:
+        msg = "the synthetic cells do not say which column holds the types; pass --labels-key"
+        raise InputError(msg)
+    return str(key)
+
+
+def _write(tables: "dict[str, DataFrame]", out: str, *, overwrite: bool) -> None:
+    """Print the tables and write them as one."""
+    import pandas as pd
+
+    from scgarage.io import atomic_output
+
+    say("The published evaluation, for comparison with the paper only:")
+    for experiment, table in tables.items():
+        shown = table.drop(columns=["protocol", "chosen_by", "kind"], errors="ignore")
+        say(f"\n{experiment}: {ABOUT[experiment]}")
+        say(shown.to_string(index=False, float_format="{:.4g}".format, na_rep="-"))
+    joined = pd.concat(tables, names=["experiment"]).reset_index("experiment")
+    first = ["protocol", "experiment", "method"]
+    with atomic_output(out, overwrite=overwrite) as temporary:
+        joined[[*first, *joined.columns.difference(first, sort=False)]].to_csv(
+            temporary, index=False, lineterminator="\n"
+        )
+    say(f"\ntable: {Path(out)}")
+
+
+LEAKAGE_FILES = ("leakage.csv", "trends.csv", "leakage.json", "leakage.svg")
+
+
+def run_analyse_leakage(
+    data: str,
+    out: str,
+    labels_key: str = "cell_type",
+    leakages: list[float] | None = None,
+    selectors: list[str] | None = None,
+    seeds: int = 1,
+    params: dict[str, Any] | None = None,
+    layer: str | None = None,
+    n_repeats: int = 3,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Show what seed cells in the generator's input give and cost: fidelity, rare cells and privacy by leakage.
+
+    Fits garage-faithful once for each leakage, selector of seed cells and seed: by default 25 fits of 500 iterations,
+    an hour or more on one core. Runs differ in nothing else.
+
+    Parameters
+    ----------
+    data
+        File of real cells.
+    out
+        Folder for the tables and the figure.
+    labels_key
+        Column of obs with the cell types.
+    leakages
+        Shares of seed cells; by default 0, 0.05, 0.1, 0.2, 0.3, 0.4 and 0.5.
+    selectors
+        How seeds are picked: attention, stratified, random, global_top; all by default.
+    seeds
+        Seeds of the model; three or more give a spread.
+    params
+        Settings of the model, one by one as --params.NAME VALUE; by default 500 iterations, 200 epochs of attention.
+    layer
+        Layer that holds the values, instead of X.
+    n_repeats
+        Repeats of the judge.
+    random_state
+        First seed.
+    read
+        How to read text files.
+    overwrite
+        Replace outputs that exist.
+    """
+    check_folder(out, *LEAKAGE_FILES, overwrite=overwrite)
+    make_model("garage-faithful", params)
+    from scgarage.analyses.leakage import LEAKAGES, PUBLISHED, analyse_leakage
+    from scgarage.pp import split
+
+    adata = read.read(data, labels_key=labels_key)
+    result = analyse_leakage(
+        split(adata, labels_key=labels_key, random_state=random_state),
+        labels_key=labels_key,
+        leakages=leakages or LEAKAGES,
+        selectors=selectors or PUBLISHED,
+        n_seeds=seeds,
+        params=params,
+        layer=layer,
+        n_repeats=n_repeats,
+        random_state=random_state,
+    )
+    say("\n".join(result.sentences()))
+    say_files(result.save(out, overwrite=overwrite))
+
+
+SEEDS_FILES = (
+    "runs.csv", "mean_sd.csv", "mean_sd.md", "mean_sd.tex", "histories.csv", "seeds.json", "losses.svg",
+    "critical_difference.svg",
+)  # fmt: skip
+
+
+def run_analyse_seeds(
+    data: str,
+    out: str,
+    also: list[str] | None = None,
+    labels_key: str = "cell_type",
+    models: list[str] | None = None,
+    seeds: int = 5,
+    params: dict[str, Any] | None = None,
+    same_split: bool = False,
+    profile: Literal["full", "quick"] = "quick",
+    layer: str | None = None,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Fit, sample and judge with several seeds: mean and sd of every metric as CSV, Markdown and LaTeX.
+
+    Loss curves over the seeds, and for three models or more a critical-difference diagram of their ranks.
+
+    Parameters
+    ----------
+    data
+        File of real cells.
+    out
+        Folder for the tables and the figures.
+    also
+        More files of real cells.
+    labels_key
+        Column of obs with the cell types.
+    models
+        Names of models, by default garage; see `scgarage models`.
+    seeds
+        Number of seeds.
+    params
+        Settings of the model, one by one as --params.NAME VALUE; for one model only.
+    same_split
+        Divide the real cells once instead of anew for each seed; the sd is then that of the model alone.
+    profile
+        Metrics of the judge.
+    layer
+        Layer that holds the values, instead of X.
+    random_state
+        First seed.
+    read
+        How to read text files.
+    overwrite
+        Replace outputs that exist.
+    """
+    check_folder(out, *SEEDS_FILES, overwrite=overwrite)
+    names = models or ["garage"]
+    for name in names:
+        make_model(name, params)
+    from scgarage.analyses import study_seeds
+
+    paths = [data, *(also or [])]
+    tables = {Path(path).stem: read.read(path, labels_key=labels_key) for path in paths}
+    if len(tables) < len(paths):
+        msg = f"two files have the same name without folder and ending: {', '.join(paths)}; rename one"
+        raise InputError(msg)
+    result = study_seeds(
+        tables, labels_key=labels_key, models=names, n_seeds=seeds, params=params, layer=layer, same_split=same_split,
+        profile=profile, random_state=random_state,
+    )  # fmt: skip
+    say("\n".join(result.sentences()))
+    say(result.markdown())
+    say_files(result.save(out, overwrite=overwrite))
+
 
 ANALYSES: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     "analyse-attention": (

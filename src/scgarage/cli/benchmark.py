@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from scgarage.cli.output import say
+from scgarage.cli.options import say
 from scgarage.errors import InputError, ScgarageError
 
 if TYPE_CHECKING:
     from scgarage.benchmark import Cell, Grid
-
-__all__ = ["run_benchmark"]
 
 
 def run_benchmark(

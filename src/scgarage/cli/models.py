@@ -1,11 +1,259 @@
-"""``scgarage models``."""
+"""The commands ``fit``, ``sample``, ``augment`` and ``models``."""
 
 import inspect
 from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from scgarage.cli.output import say
+from scgarage.cli.options import ReadOptions, RealCells, check_outputs, make_model, say
+from scgarage.errors import InputError
 
-__all__ = ["run_models"]
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def run_fit(
+    data: str,
+    out: str,
+    labels_key: str = "cell_type",
+    no_labels: bool = False,
+    batch_key: list[str] | str | None = None,
+    model: str = "garage",
+    params: dict[str, Any] | None = None,
+    layer: str | None = None,
+    donor_key: str | None = None,
+    fractions: tuple[float, float, float] = (0.5, 0.1, 0.4),
+    all_cells: bool = False,
+    random_state: int = 0,
+    checkpoint: str | None = None,
+    resume: bool = False,
+    accelerator: str = "auto",
+    devices: int = 1,
+    progress: bool | None = None,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Fit a model to real cells and save it.
+
+    The cells are split first: the model learns from the train part, the validation part decides when to stop, and
+    the test part is kept for `scgarage evaluate`, which finds it again by itself.
+
+    Parameters
+    ----------
+    data
+        File of real cells: h5ad, zarr, 10x h5, 10x mtx folder, loom, csv or tsv.
+    out
+        Folder to write the model to.
+    labels_key
+        Column of obs with the cell types.
+    no_labels
+        Fit without cell types; the cells made have none either.
+    batch_key
+        Column of obs with the batch, the technology or a treatment that the model shall know; of several,
+        [donor,condition], every combination is a batch.
+    model
+        Name of the model; see `scgarage models`.
+    params
+        Settings of the model, one by one as --params.NAME VALUE; see `scgarage models NAME`.
+    layer
+        Layer that holds the values, instead of X.
+    donor_key
+        Column of obs with the donor; no donor is then in two parts.
+    fractions
+        Shares of train, validation and test cells.
+    all_cells
+        Learn from all cells, with a tenth for validation. Nothing is left to judge the result by.
+    random_state
+        Seed of the split; the model has its own in --params.random_state.
+    checkpoint
+        Folder for the running state of a long fit.
+    resume
+        Go on from the checkpoint.
+    accelerator
+        Device: auto, cpu, cuda.
+    devices
+        Number of devices.
+    progress
+        Progress bar on or off; by default on a terminal only.
+    read
+        How to read text files.
+    overwrite
+        Replace the model folder if it exists.
+    """
+    from scgarage.models import FitOptions
+    from scgarage.pp import split
+
+    check_outputs(out, overwrite=overwrite)
+    generator = make_model(model, params)
+    adata = read.read(data, labels_key=labels_key)
+    key = None if no_labels else labels_key
+    known = key if key is not None or labels_key not in adata.obs else labels_key
+    how: dict[str, Any] = {"labels_key": key, "batch_key": batch_key, "layer": layer}
+    options = FitOptions(None if checkpoint is None else Path(checkpoint), resume, progress, accelerator, devices)
+    if all_cells:
+        generator.fit(adata, options=options, **how)
+    else:
+        parts = split(adata, labels_key=known, donor_key=donor_key, fractions=fractions, random_state=random_state)
+        validation = parts.validation if parts.validation.n_obs else None
+        generator.fit(parts.train, validation=validation, options=options, **how)
+    generator.save(out, overwrite=overwrite)
+    about = generator.about
+    say(f"{model}: learned from {about['n_train']:,} of {adata.n_obs:,} cells in {about['fit_seconds']:.0f} s")
+    if about["value_kind"] == "log-normalised":
+        say("the values are log-normalised, so the cells made will be; scgarage prepare recovers counts where it can")
+    for advice in about.get("diagnosis", {}).get("advice", ()):
+        say(advice)
+    if not all_cells:
+        say(f"{parts.test.n_obs:,} cells were kept to judge by; --all-cells uses every cell once you are content")
+    say(f"model: {out}")
+
+
+def run_sample(
+    model: str,
+    out: str,
+    n_cells: int | None = None,
+    types: dict[str, int] | None = None,
+    batch: str | None = None,
+    proportions: str = "train",
+    csv: str | None = None,
+    require_audit: bool = False,
+    allow_weak_audit: bool = False,
+    real: str | None = None,
+    random_state: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """Make synthetic cells with a fitted model.
+
+    Parameters
+    ----------
+    model
+        Folder of the model.
+    out
+        File to write, h5ad.
+    n_cells
+        Number of cells, in the model's proportions of types; -n for short.
+    types
+        Number of cells for each type instead, as JSON: '{"pDC": 500, "Mk": 500}'.
+    batch
+        Batch to make all cells in, of a model fitted with --batch-key; of several columns "donor1 | stim".
+    proportions
+        Types of -n cells: train for those of the training cells, balanced for as many of each.
+    csv
+        Also write the values as a csv file (cells are rows), with the labels beside it.
+    require_audit
+        Write nothing unless the cells pass the privacy audit, which then goes with the file; needs --real.
+    allow_weak_audit
+        Let cells through for which the audit can neither find nor rule out a leak.
+    real
+        The file the model was fitted to, for the audit.
+    random_state
+        Seed; the same seed gives the same cells.
+    overwrite
+        Replace the output if it exists.
+    """
+    if (n_cells is None) == (types is None):
+        msg = "ask for a number of cells (-n 5000) or for numbers by type (--types '{\"pDC\": 500}'), one of the two"
+        raise InputError(msg)
+    check_outputs(out, csv, overwrite=overwrite)
+    from scgarage.io import write_csv, write_h5ad
+    from scgarage.models import load
+
+    wanted = types if n_cells is None else n_cells
+    cells = load(model).sample(wanted, batch=batch, proportions=proportions, random_state=random_state)  # type: ignore[arg-type]
+    if require_audit:
+        _audit(cells, real, allow_weak=allow_weak_audit)
+    write_h5ad(cells, out, overwrite=overwrite)
+    if csv is not None:
+        write_csv(cells, csv, overwrite=overwrite)
+    say(f"{cells.n_obs:,} synthetic cells x {cells.n_vars:,} genes: {out}")
+
+
+def _audit(cells: "AnnData", real: str | None, *, allow_weak: bool) -> None:
+    """Refuse cells that fail the privacy audit; keep the record of one that they pass."""
+    from scgarage.judge.privacy import require_pass
+    from scgarage.schema import UNS_KEY
+
+    key = cells.uns[UNS_KEY].get("labels_key")
+    parts = RealCells(real=real).split(cells, labels_key=key, read=ReadOptions())
+    audit = require_pass(cells, parts, labels_key=key, allow_weak=allow_weak)
+    cells.uns[UNS_KEY]["audit"] = audit.record()
+    say(audit.sentences[0])
+
+
+def run_augment(
+    model: str,
+    data: str,
+    out: str,
+    min_cells: int = 100,
+    labels_key: str | None = None,
+    layer: str | None = None,
+    types: list[str] | None = None,
+    rare_fraction: float = 0.05,
+    classifier: Literal["forest", "knn", "logistic", "lda"] | None = None,
+    random_state: int = 0,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
+) -> None:
+    """Write real cells plus synthetic ones, so that each rare type reaches a number of cells.
+
+    For training classifiers only: synthetic cells are no new samples and make statistical tests wrong. The column
+    "source" of obs tells real from synthetic cells.
+
+    Parameters
+    ----------
+    model
+        Folder of the model.
+    data
+        File of real cells to add to.
+    out
+        File to write, h5ad.
+    min_cells
+        Number of cells, real and synthetic together, that each type shall have.
+    labels_key
+        Column of obs with the cell types; the model's by default.
+    layer
+        Layer that holds the values, instead of X.
+    types
+        Types to top up, as a list: '["pDC", "Mk"]'; the rare ones by default.
+    rare_fraction
+        Share of the cells below which a type is rare.
+    classifier
+        What the cells are for; the evidence that there is for it is printed.
+    random_state
+        Seed of the synthetic cells.
+    read
+        How to read text files.
+    overwrite
+        Replace the output if it exists.
+    """
+    check_outputs(out, overwrite=overwrite)
+    from scgarage.augmentation import augment as add_cells
+    from scgarage.augmentation import augmentation_evidence
+    from scgarage.io import write_h5ad
+    from scgarage.models import load
+    from scgarage.schema import UNS_KEY
+
+    fitted = load(model)
+    adata = read.read(data, labels_key=labels_key)
+    joined = add_cells(
+        adata,
+        fitted,
+        min_cells=min_cells,
+        labels_key=labels_key,
+        layer=layer,
+        types=types,
+        rare_fraction=rare_fraction,
+        random_state=random_state,
+    )
+    write_h5ad(joined, out, overwrite=overwrite)
+    added = joined.uns[UNS_KEY]["augmented"]["added"]
+    text = ", ".join(f"{number} {name}" for name, number in added.items()) or "none, every chosen type has enough"
+    say(f"added {text}")
+    say(f"{joined.n_obs:,} cells: {out}")
+    if added:
+        real = adata.obs[labels_key or str(fitted.about["labels_key"])].astype(str).value_counts()
+        say(augmentation_evidence(classifier, n_cells=int(real[list(added)].min())))
+    say("For training classifiers only; do not test for differential expression with synthetic cells.")
 
 
 def run_models(name: str | None = None) -> None:

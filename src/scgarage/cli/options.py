@@ -1,17 +1,46 @@
-"""Groups of options that several commands share."""
+"""Arguments that several commands share, and what commands print."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from scgarage.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from scgarage.preprocess import Split
+    from scgarage.models import GenerativeModel
+    from scgarage.pp import Split
 
-__all__ = ["ReadOptions", "RealCells"]
+
+def say(text: str = "") -> None:
+    """Print a line for the user."""
+    print(text)  # noqa: T201
+
+
+def make_model(name: str, params: dict[str, Any] | None) -> "GenerativeModel":
+    """Return an unfitted model.
+
+    Raises
+    ------
+    InputError
+        When there is no such model, it has no such setting, or a value has the wrong type.
+    """
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    from scgarage.models import model_class
+
+    kind = model_class(name)
+    given = params or {}
+    kind(**{key: value for key, value in given.items() if key not in kind.Config.__dataclass_fields__})  # names first
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(kind.Config)
+    try:
+        checked = parser.parse_object(dict(given))
+    except ArgumentError as error:
+        msg = f"--params of {name}: {error}"
+        raise InputError(msg) from error
+    return kind(**{key: checked[key] for key in given})
 
 
 @dataclass(frozen=True)
@@ -75,7 +104,7 @@ class RealCells:
 
     def split(self, synthetic: "AnnData", *, labels_key: str | None, read: ReadOptions) -> "Split":
         """Return train, validation and test cells."""
-        from scgarage.preprocess import split_again, split_by_column
+        from scgarage.pp import split_again, split_by_column
         from scgarage.schema import UNS_KEY
 
         if self.train is not None or self.test is not None:
@@ -96,7 +125,7 @@ class RealCells:
         return split_again(adata, record)
 
     def _from_parts(self, labels_key: str | None, read: ReadOptions) -> "Split":
-        from scgarage.preprocess import Split
+        from scgarage.pp import Split
 
         if self.train is None or self.test is None:
             msg = "--train and --test belong together: the cells the model has seen and cells it has not seen"

@@ -1,12 +1,16 @@
 """Files: any expression format -> AnnData, and output that appears complete or not at all."""
 
-from scgarage.io.alternatives import find_alternative
-from scgarage.io.atomic import atomic_output, check_output
+from scgarage.io.cells import guard
 from scgarage.io.matrix import Matrix, as_matrix
 from scgarage.io.reader import read
-from scgarage.io.recover_values import RecoveredCounts, counts_from_log_normalised
-from scgarage.io.value_kind import describe_values, detect_value_kind
-from scgarage.io.write import write_csv, write_h5ad
+from scgarage.io.values import (
+    RecoveredCounts,
+    counts_from_log_normalised,
+    describe_values,
+    detect_value_kind,
+    find_alternative,
+)
+from scgarage.io.write import atomic_output, check_output, write_csv, write_h5ad
 
 __all__ = [
     "Matrix",
@@ -18,6 +22,7 @@ __all__ = [
     "describe_values",
     "detect_value_kind",
     "find_alternative",
+    "guard",
     "read",
     "write_csv",
     "write_h5ad",

@@ -14,8 +14,7 @@ import scipy.io
 import scipy.sparse as sp
 from anndata import AnnData
 
-from scgarage.errors import InputError
-from scgarage.io.faults import check_not_empty, reading
+from scgarage.errors import InputError, check_not_empty, reading
 from scgarage.io.tables import open_text
 
 __all__ = ["read_10x_h5", "read_10x_mtx"]

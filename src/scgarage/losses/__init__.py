@@ -3,18 +3,23 @@
 from collections.abc import Callable
 from functools import partial
 
-from scgarage.losses.began import BEGAN, reconstruction_error
-from scgarage.losses.binary_cross_entropy import BinaryCrossEntropy
-from scgarage.losses.f_divergences import F_DIVERGENCES, FDivergence
-from scgarage.losses.f_gan import FGAN
-from scgarage.losses.fisher import Fisher
-from scgarage.losses.game import Game
-from scgarage.losses.hinge import Hinge
-from scgarage.losses.least_squares import LeastSquares
-from scgarage.losses.minimax import Minimax
-from scgarage.losses.mmd import MMD, median_distance, mmd
-from scgarage.losses.named import as_texts, from_text, penalties_named
-from scgarage.losses.objective import Balanced, CriticOutput, Objective
+from scgarage.losses.distances import MMD, median_distance, mmd, sliced_wasserstein
+from scgarage.losses.f_gan import F_DIVERGENCES, FGAN, FDivergence
+from scgarage.losses.game import Game, as_texts, from_text, penalties_named
+from scgarage.losses.objectives import (
+    BEGAN,
+    Balanced,
+    BinaryCrossEntropy,
+    CriticOutput,
+    Fisher,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    Objective,
+    Relativistic,
+    Wasserstein,
+    reconstruction_error,
+)
 from scgarage.losses.penalties import (
     PENALTIES,
     R1,
@@ -25,9 +30,6 @@ from scgarage.losses.penalties import (
     SpectralNorm,
     WeightClipping,
 )
-from scgarage.losses.relativistic import Relativistic
-from scgarage.losses.sliced_wasserstein import sliced_wasserstein
-from scgarage.losses.wasserstein import Wasserstein
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "bce": BinaryCrossEntropy,

@@ -4,45 +4,73 @@ A metric is one function and one :class:`Metric` in its own file, and one line o
 types return one number for each type instead.
 """
 
+from scgarage.metrics.cell_types import (
+    RARE_RETENTION,
+    TYPE_PROPORTION_TV,
+    TYPES_PRESENT,
+    rare_retention,
+    type_proportion_tv,
+    types_present,
+)
 from scgarage.metrics.classifier import (
     C2ST_FOREST,
     C2ST_FOREST_GENES,
     C2ST_LOGISTIC,
+    LABEL_FIDELITY,
     c2st,
     c2st_forest,
     c2st_logistic,
+    label_fidelity,
 )
-from scgarage.metrics.conditional import (
+from scgarage.metrics.distances import (
+    MMD2,
+    SLICED_WASSERSTEIN,
     TYPE_SLICED_WASSERSTEIN,
     TYPE_WASSERSTEIN_2,
+    WASSERSTEIN_1,
+    WASSERSTEIN_2,
+    exact_wasserstein,
+    mmd2,
+    sliced_wasserstein,
     type_sliced_wasserstein,
     type_wasserstein_2,
 )
-from scgarage.metrics.density import DENSITY, density
-from scgarage.metrics.fold_changes import LFC_CORRELATION, LFC_SLOPE, lfc_correlation, lfc_slope
-from scgarage.metrics.gene_correlation import GENE_CORRELATION_ERROR, gene_correlation_error
-from scgarage.metrics.gene_distance import GENE_WASSERSTEIN, gene_wasserstein
 from scgarage.metrics.genes import (
+    GENE_CORRELATION_ERROR,
     GENE_MEAN_ERROR,
     GENE_VARIANCE_ERROR,
+    GENE_WASSERSTEIN,
+    LIBRARY_SIZE_ERROR,
     ZERO_FRACTION_ERROR,
+    gene_correlation_error,
     gene_mean_error,
     gene_variance_error,
+    gene_wasserstein,
+    library_size_error,
     zero_fraction_error,
 )
-from scgarage.metrics.label_fidelity import LABEL_FIDELITY, label_fidelity
-from scgarage.metrics.library import LIBRARY_SIZE_ERROR, library_size_error
-from scgarage.metrics.markers import MARKER_OVERLAP, marker_overlap
-from scgarage.metrics.memorisation import MEMORISATION_SHARE, memorisation_share
+from scgarage.metrics.markers import (
+    LFC_CORRELATION,
+    LFC_SLOPE,
+    MARKER_OVERLAP,
+    lfc_correlation,
+    lfc_slope,
+    marker_overlap,
+)
 from scgarage.metrics.metric import Metric
-from scgarage.metrics.mmd import MMD2, mmd2
-from scgarage.metrics.neighbours import COVERAGE, PRECISION, RECALL, coverage, precision, recall
-from scgarage.metrics.proportions import TYPE_PROPORTION_TV, type_proportion_tv
-from scgarage.metrics.rare_retention import RARE_RETENTION, rare_retention
-from scgarage.metrics.retention import TYPES_PRESENT, types_present
-from scgarage.metrics.sliced import SLICED_WASSERSTEIN, sliced_wasserstein
+from scgarage.metrics.neighbours import (
+    COVERAGE,
+    DENSITY,
+    MEMORISATION_SHARE,
+    PRECISION,
+    RECALL,
+    coverage,
+    density,
+    memorisation_share,
+    precision,
+    recall,
+)
 from scgarage.metrics.topology import TOPOLOGY_DISTANCE, topology_distance
-from scgarage.metrics.transport import WASSERSTEIN_1, WASSERSTEIN_2, exact_wasserstein
 
 METRICS: dict[str, Metric] = {
     "c2st_forest": C2ST_FOREST,

@@ -1,12 +1,11 @@
-"""Coverage, precision and recall: whether synthetic and real cells lie in each other's neighbourhoods."""
+"""Coverage, density, precision, recall and memorisation: who lies near whom."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import pairwise_distances_argmin, pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
-from scgarage.metrics.checks import Points, check_mask, check_points
-from scgarage.metrics.metric import Metric
+from scgarage.metrics.metric import Metric, Points, check_mask, check_points
 
 
 def nearest_distance(cells: Points, others: Points) -> Points:
@@ -192,4 +191,131 @@ RECALL = Metric(
     null="poisson",
     reference=_KYNKAANNIEMI,
     cost="n^2 time",
+)
+
+
+def density(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5) -> float:
+    r"""Return how many real cells' neighbourhoods a synthetic cell lies in, relative to k.
+
+    .. math:: \frac{1}{k m} \sum_{j=1}^{m} \sum_{i=1}^{n} 1[\lVert x_i - y_j \rVert \le r_i]
+
+    where :math:`r_i` is the distance from real cell :math:`x_i` to its k-th nearest neighbour among the real
+    cells and :math:`y_j` are the synthetic cells. Unlike precision it does not let one far real cell with a
+    wide neighbourhood vouch for everything in it.
+
+    Parameters
+    ----------
+    real
+        Coordinates of real cells, (n_real, n_dims).
+    synthetic
+        Coordinates of synthetic cells, (n_synthetic, n_dims).
+    k
+        Neighbours that set the size of a neighbourhood.
+
+    Returns
+    -------
+    float
+        >= 0. About 1 for cells of the same population; less where no real cells are, more when the cells
+        crowd where real ones are densest.
+
+    Raises
+    ------
+    InputError
+        If there are no more than ``k`` real cells or the arrays cannot be compared.
+
+    References
+    ----------
+    Naeem et al., Reliable fidelity and diversity metrics for generative models, 2020, arXiv:2002.09797.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cells = np.random.default_rng(0).normal(size=(50, 3))
+    >>> density(cells, cells + 100)
+    0.0
+    """
+    real, synthetic = check_points(real=real, synthetic=synthetic)
+    (real,) = check_points(k + 1, real=real)
+    radii = ball_radii(real, k)
+    chunks = pairwise_distances_chunked(
+        synthetic, real, reduce_func=lambda distances, _: (distances <= radii).sum(axis=1)
+    )
+    return float(np.concatenate(list(chunks)).mean() / k)
+
+
+DENSITY = Metric(
+    function=density,
+    title="Density (k = 5)",
+    space="pca",
+    better="target 1",
+    range=(0.0, float("inf")),
+    null="poisson",
+    reference="Naeem et al. 2020, arXiv:2002.09797",
+    cost="n^2 time",
+)
+
+
+def memorisation_share(synthetic: ArrayLike, train: ArrayLike, holdout: ArrayLike) -> float:
+    r"""Return the share of synthetic cells that lie nearer to training cells than to held-out real cells.
+
+    With as many training as held-out cells it is the plain share, a tie counting half. With :math:`n`
+    training and :math:`m` held-out cells the two counts are weighted by :math:`1/n` and :math:`1/m`:
+
+    .. math:: \frac{a / n}{a / n + b / m}
+
+    where :math:`a` and :math:`b` are the shares of synthetic cells whose nearest real cell is a training cell
+    and a held-out cell. The nearest of :math:`n + m` exchangeable cells is a training cell with probability
+    :math:`n / (n + m)`, so a fresh cell gives 0.5 whatever the sizes. All training cells can thus be used; a
+    subsample would miss the copies of the cells left out.
+
+    Parameters
+    ----------
+    synthetic
+        Coordinates of synthetic cells, (n_synthetic, n_dims).
+    train
+        Coordinates of training cells, (n_train, n_dims).
+    holdout
+        Coordinates of real cells that the model has not seen, (n_holdout, n_dims). The coordinates must have
+        been chosen without both: components fitted on the training cells put all other cells nearer to the
+        held-out ones.
+
+    Returns
+    -------
+    float
+        In [0, 1]: 0.5 when nothing is copied, 1 when every cell lies nearest to a training cell.
+
+    Raises
+    ------
+    InputError
+        If the arrays are empty, not finite or have different numbers of columns.
+
+    References
+    ----------
+    Meehan, Chaudhuri and Dasgupta, A non-parametric test to detect data-copying in generative models, 2020,
+    arXiv:2004.05675.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> train, holdout = np.random.default_rng(0).normal(size=(2, 50, 3))
+    >>> memorisation_share(train, train, holdout)
+    1.0
+    """
+    synthetic, train, holdout = check_points(synthetic=synthetic, train=train, holdout=holdout)
+    to_train, to_holdout = nearest_distance(synthetic, train), nearest_distance(synthetic, holdout)
+    expected = len(train) / (len(train) + len(holdout))
+    share = float(np.mean(to_train < to_holdout) + expected * np.mean(to_train == to_holdout))
+    by_train, by_holdout = share / len(train), (1 - share) / len(holdout)
+    return by_train / (by_train + by_holdout)
+
+
+MEMORISATION_SHARE = Metric(
+    function=memorisation_share,
+    title="Share nearer to training than to held-out cells",
+    space="memorisation",
+    better="target 0.5",
+    range=(0.0, 1.0),
+    null="copy",
+    reference="after Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675",
+    cost="n_synthetic (n_train + n_holdout)",
 )

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scgarage.errors import MissingExtraError
-from scgarage.metrics.checks import Points, check_points
-from scgarage.metrics.metric import Metric
+from scgarage.metrics.metric import Metric, Points, check_points
 
 INSTALL = "topology needs the packages ripser and persim: pip install 'scgarage[topology]'"
 

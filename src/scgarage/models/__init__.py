@@ -3,26 +3,26 @@
 from pathlib import Path
 
 from scgarage.errors import InputError
-from scgarage.models.base import GenerativeModel
-from scgarage.models.bootstrap import Bootstrap, BootstrapConfig
+from scgarage.models.base import FitOptions, GenerativeModel
+from scgarage.models.comparators import (
+    Bootstrap,
+    BootstrapConfig,
+    NBIndependent,
+    NBIndependentConfig,
+    Smote,
+    SmoteConfig,
+)
 from scgarage.models.copula import Copula, CopulaConfig
-from scgarage.models.fgan import Fgan, FganConfig
+from scgarage.models.diffusion import ScDiffusion, ScDiffusionConfig
 from scgarage.models.flow import Flow, FlowConfig
-from scgarage.models.gan import Gan, GanConfig
+from scgarage.models.gan import Fgan, FganConfig, Gan, GanConfig, LshGan, LshGanConfig, Wgan, WganConfig
 from scgarage.models.garage import Garage, GarageConfig
 from scgarage.models.garage_faithful import GarageFaithful, GarageFaithfulConfig
-from scgarage.models.lsh_gan import LshGan, LshGanConfig
-from scgarage.models.nb_independent import NBIndependent, NBIndependentConfig
-from scgarage.models.options import FitOptions
 from scgarage.models.oversampled import GanRos, Oversampled, VaeRos
 from scgarage.models.persistence import read_model
-from scgarage.models.scdiffusion import ScDiffusion, ScDiffusionConfig
 from scgarage.models.scgan import ScGan, ScGanConfig
-from scgarage.models.scvae import ScVae, ScVaeConfig
 from scgarage.models.scvi import Scvi, ScviConfig
-from scgarage.models.smote import Smote, SmoteConfig
-from scgarage.models.vae import Vae, VaeConfig
-from scgarage.models.wgan import Wgan, WganConfig
+from scgarage.models.vae import ScVae, ScVaeConfig, Vae, VaeConfig
 
 MODELS: dict[str, type[GenerativeModel]] = {
     "garage": Garage,
@@ -47,6 +47,33 @@ MODELS: dict[str, type[GenerativeModel]] = {
 
 OPTIONAL_MODELS: dict[str, type[GenerativeModel]] = {"scvi": Scvi}
 """Models that need a package which is not installed by default, and that do less: scVI wants counts."""
+
+
+def model_class(name: str) -> type[GenerativeModel]:
+    """Return the class of a model.
+
+    Raises
+    ------
+    InputError
+        When there is no model of that name.
+    """
+    known = MODELS | OPTIONAL_MODELS
+    if name not in known:
+        msg = f"there is no model {name!r}; available: {', '.join(map(repr, known))}"
+        raise InputError(msg)
+    return known[name]
+
+
+def load(path: str | Path) -> GenerativeModel:
+    """Load any saved model.
+
+    Raises
+    ------
+    InputError
+        When ``path`` is no model folder, is damaged, or holds a model that this version does not know.
+    """
+    return model_class(read_model(Path(path))[0]["model"]).load(path)
+
 
 __all__ = [
     "MODELS",
@@ -91,29 +118,3 @@ __all__ = [
     "load",
     "model_class",
 ]
-
-
-def model_class(name: str) -> type[GenerativeModel]:
-    """Return the class of a model.
-
-    Raises
-    ------
-    InputError
-        When there is no model of that name.
-    """
-    known = MODELS | OPTIONAL_MODELS
-    if name not in known:
-        msg = f"there is no model {name!r}; available: {', '.join(map(repr, known))}"
-        raise InputError(msg)
-    return known[name]
-
-
-def load(path: str | Path) -> GenerativeModel:
-    """Load any saved model.
-
-    Raises
-    ------
-    InputError
-        When ``path`` is no model folder, is damaged, or holds a model that this version does not know.
-    """
-    return model_class(read_model(Path(path))[0]["model"]).load(path)

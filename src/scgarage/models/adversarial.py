@@ -1,34 +1,386 @@
-"""Adversarial models: objective + penalties + generator input + networks + head."""
+"""Training a generator against a critic: networks, techniques, validation, collapse."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
-from scgarage.constraints import ConstraintPenalty, read_constraints
+from scgarage.constraints import ConstraintPenalty, read_constraints, to_texts
 from scgarage.errors import InputError
-from scgarage.losses import Game, Objective, Penalty, objective_named, penalties_named
-from scgarage.models.collapse import diagnosis
+from scgarage.io.cells import TARGET_SUM, counts_from_log_expr
+from scgarage.losses import (
+    Game,
+    Objective,
+    Penalty,
+    as_texts,
+    objective_named,
+    penalties_named,
+    reconstruction_error,
+    sliced_wasserstein,
+)
+from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.expression_head import ExpressionHead
 from scgarage.models.gene_space import GeneSpaceModel, UnconditionalModel
-from scgarage.models.options import FitOptions
-from scgarage.models.seeded_generator import Generator, SeedCells
-from scgarage.models.validation_points import ValidationPoints
-from scgarage.nn import SigmoidScaledHead
-from scgarage.preprocess import MaxScaler
+from scgarage.nn import HEADS, ALRHead, Head, HybridInput, NegativeBinomialHead, SigmoidScaledHead, ZINBHead, mlp
+from scgarage.pp import MaxScaler
 from scgarage.training import Batch, Losses, Phase, TrainResult
-from scgarage.training.collapse import CollapseMonitor, with_monitor
+from scgarage.training.monitor import MONITORED, CollapseMonitor, collapse_advice, jacobian_rank, with_monitor
 
-__all__ = ["LIBRARY", "REAL", "AdversarialModel", "AdversarialTraining", "Generator", "SeedCells"]
+SMALLEST = 1e-7
+"""Smallest mean share of a gene that a head starts from."""
+
+
+class ExpressionHead(nn.Module):
+    r"""A head, and the way from what it makes to what a critic sees: log1p CP10k over each gene's largest value.
+
+    ================== ============================== ===========================================
+    head makes         the critic sees                counts of a sampled cell of :math:`L` counts
+    ================== ============================== ===========================================
+    scaled log1p CP10k the same                       CP10k times :math:`L`, rounded
+    log1p CP10k        :math:`x / m`                  the same
+    proportions        :math:`\log(1 + 10^4 p) / m`   multinomial draw of :math:`L` counts
+    counts             :math:`\log(1 + 10^4 c / L)/m` the head's own draw :math:`c`
+    ================== ============================== ===========================================
+
+    Proportions and counts have one more entry for all genes that are not modelled, so that those modelled need not add
+    up to a constant.
+
+    Parameters
+    ----------
+    name
+        Name of :data:`scgarage.nn.HEADS`.
+    n_genes
+        Number of modelled genes.
+    has_rest
+        Whether there are others.
+    """
+
+    maximum: Tensor
+
+    def __init__(self, name: str, n_genes: int, *, has_rest: bool) -> None:
+        super().__init__()
+        check_head(name)
+        kind = HEADS[name]
+        n_outputs = n_genes + int(has_rest and kind.space in ("proportions", "counts"))
+        self.head: Head = kind(n_outputs, mean="softmax") if kind.space == "counts" else kind.for_genes(n_outputs)
+        self.n_genes, self.n_outputs, self.n_logits = n_genes, n_outputs, self.head.n_logits
+        self.register_buffer("maximum", torch.ones(n_genes))
+
+    @property
+    def needs_library(self) -> bool:
+        """Whether it must be told library sizes when it makes cells."""
+        return self.head.space == "counts"
+
+    @property
+    def needs_counts(self) -> bool:
+        """Whether it can only learn from counts."""
+        return self.head.space in ("counts", "proportions")
+
+    def forward(
+        self, logits: Tensor, *, library: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return what the critic sees, ``(n_cells, n_genes)``; arguments as of :class:`scgarage.nn.Head`."""
+        made = self.head(logits, library=library, generator=generator)
+        if self.head.space == "counts" and library is not None:
+            made = made / library.to(made.device).reshape(-1, 1)
+        return self._seen(made)
+
+    def smooth(self, logits: Tensor) -> Tensor:
+        """Return what the critic would see without the noise of a draw: the expected counts."""
+        one = logits.new_ones(len(logits))
+        if isinstance(self.head, NegativeBinomialHead):
+            return self._seen(self.head.distribution(logits, library=one).mean)
+        if isinstance(self.head, ZINBHead):
+            counts = self.head.distribution(logits, library=one)
+            return self._seen(counts.mean * torch.sigmoid(-counts.zero_logits))
+        return self._seen(self.head(logits))
+
+    def _seen(self, made: Tensor) -> Tensor:
+        values = made[:, : self.n_genes]
+        if self.head.space == "scaled log1p CP10k":
+            return values
+        if self.head.space != "log1p CP10k":
+            values = torch.log1p(TARGET_SUM * values)
+        return values / self.maximum
+
+    def log_expr(self, scaled: Tensor) -> Tensor:
+        """Return log1p CP10k, ``(n_cells, n_genes)``, from what the critic sees."""
+        return scaled * self.maximum
+
+    def counts(
+        self, log_expr: NDArray[np.float32], totals: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Return whole counts, ``(n_cells, n_genes)``, of generated cells with library sizes ``(n_cells,)``."""
+        if self.head.space != "proportions":
+            return counts_from_log_expr(log_expr, totals)  # of drawn counts: those very counts
+        shares = np.expm1(log_expr.astype(np.float64)) / TARGET_SUM
+        shares = np.hstack([shares, np.maximum(1 - shares.sum(axis=1, keepdims=True), 0)])
+        drawn = rng.multinomial(np.rint(totals).astype(np.int64), shares / shares.sum(axis=1, keepdims=True))
+        return drawn[:, : self.n_genes].astype(np.float32)
+
+    @torch.no_grad()
+    def start(self, last: nn.Linear, mean_log_expr: NDArray[np.floating], mean_share: NDArray[np.floating]) -> None:
+        """Let an untrained generator make cells near the mean of the training cells.
+
+        Shares of genes differ by orders of magnitude, which small steps from equal shares take long to find.
+
+        Parameters
+        ----------
+        last
+            The layer before the head.
+        mean_log_expr, mean_share
+            Mean log1p CP10k of each modelled gene, and mean share of a cell's counts, ``(n_genes,)`` each.
+        """
+        if self.head.space == "scaled log1p CP10k":
+            return
+        if self.head.space == "log1p CP10k":
+            means = torch.from_numpy(np.maximum(mean_log_expr, 1e-3))
+            last.bias.copy_(means + torch.log(-torch.expm1(-means)))  # the inverse of softplus
+            return
+        shares = mean_share if self.n_outputs == self.n_genes else np.append(mean_share, 1 - mean_share.sum())
+        logs = torch.from_numpy(np.log(np.maximum(shares, SMALLEST)))
+        if isinstance(self.head, ALRHead):
+            last.bias.copy_(logs[:-1] - logs[-1])
+            return
+        last.bias[: self.n_outputs] = logs.to(last.bias.dtype)
+        if isinstance(self.head, ZINBHead):
+            last.bias[-self.n_outputs :] = -2.0  # about one zero in eight is a technical one
+
+
+def check_head(name: str) -> None:
+    """Raise unless there is a head of that name that makes expression."""
+    names = [known for known, kind in HEADS.items() if kind.space != "one-hot"]
+    if name not in names:
+        letters = "; it makes letters of sequences, not expression" if name in HEADS else ""
+        msg = f"head must be one of {', '.join(map(repr, names))}; found {name!r}{letters}"
+        raise InputError(msg)
+
+
+@dataclass(frozen=True)
+class SeedCells:
+    """What is kept about the seed cells besides their expression, which lies in the generator's input.
+
+    Attributes
+    ----------
+    labels
+        Type number of each seed, shape ``(n_seeds,)``.
+    """
+
+    labels: NDArray[np.int64]
+
+
+class Generator(nn.Module):
+    """Input, layers and head in one: ``n`` cells out for the number ``n`` in.
+
+    Parameters
+    ----------
+    source
+        Draws the input rows.
+    layers
+        Map input rows to logits, ``(n_cells, n_logits)``.
+    head
+        Maps logits to expression as the critic sees it.
+    """
+
+    def __init__(self, source: HybridInput, layers: nn.Module, head: SigmoidScaledHead | ExpressionHead) -> None:
+        super().__init__()
+        self.source, self.layers, self.head = source, layers, head
+
+    def forward(self, n_cells: int, *, library: Tensor | None = None, **how: Any) -> Tensor:
+        """Return ``n_cells`` generated cells, ``(n_cells, n_genes)``; ``how`` is passed to the input."""
+        logits = self.layers(self.source(n_cells, **how))
+        cells: Tensor = self.head(logits, library=library, generator=how.get("generator"))
+        return cells
+
+    def smooth(self, rows: Tensor) -> Tensor:
+        """Return cells for input rows, without the noise of a head that draws."""
+        logits = self.layers(rows)
+        cells: Tensor = self.head.smooth(logits) if isinstance(self.head, ExpressionHead) else self.head(logits)
+        return cells
+
+
+N_FEATURES = 16
+"""Outputs of a critic whose objective compares features."""
+
+
+class AutoencoderCritic(nn.Module):
+    r"""How badly an autoencoder reconstructs a cell, :math:`L(v) = \mathrm{mean}_j |v_j - D(v)_j|`.
+
+    Parameters
+    ----------
+    layers
+        The autoencoder, ``(n_cells, n_genes)`` to the same shape.
+
+    References
+    ----------
+    Berthelot, Schumm & Metz 2017, arXiv:1703.10717.
+    """
+
+    def __init__(self, layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Return the error of each cell, shape ``(n_cells, 1)``."""
+        return reconstruction_error(cells, self.layers(cells))
+
+
+def make_critic(
+    game: Game, n_genes: int, hidden: Sequence[int], *, activation: Callable[[], nn.Module], bias: bool | None = None
+) -> nn.Module:
+    """Return an untrained critic as the objective and the penalties want it.
+
+    Parameters
+    ----------
+    game
+        Objective and penalties; the objective has a critic.
+    n_genes
+        Number of genes.
+    hidden
+        Widths of the hidden layers; the decoder of an autoencoder mirrors them.
+    activation
+        What follows each of them.
+    bias
+        Whether the last layer has a bias; by default whether it changes the objective.
+    """
+    objective = game.objective
+    if objective.critic_output == "reconstruction error":
+        critic: nn.Module = AutoencoderCritic(mlp(n_genes, [*hidden, *hidden[-2::-1]], n_genes, activation=activation))
+    else:
+        n_outputs = 1 if objective.critic_output == "score" else N_FEATURES
+        layers = mlp(n_genes, hidden, n_outputs, activation=activation)
+        if not (not objective.shift_invariant if bias is None else bias):
+            layers[-1] = nn.Linear([n_genes, *hidden][-1], n_outputs, bias=False)
+        critic = layers
+    game.prepare(critic)
+    return critic
+
+
+@dataclass(frozen=True)
+class TechniquesConfig:
+    """Settings that replace a part of an adversarial model; ``None`` keeps the model's own (docs/objectives.md).
+
+    Attributes
+    ----------
+    objective
+        Name of :data:`scgarage.losses.OBJECTIVES`, perhaps with settings: ``"hinge"``, ``"bce:real_label=0.9"``.
+    penalties
+        Names of :data:`scgarage.losses.PENALTIES` with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
+    head
+        Name of :data:`scgarage.nn.HEADS`, such as ``"negative-binomial"``.
+    constraints
+        YAML or JSON file, or a list of mappings, see docs/constraints.md; kept as JSON texts.
+    constraint_weight
+        Weight of all constraints together in the generator's loss.
+    """
+
+    objective: str | None = None
+    penalties: str | tuple[str, ...] | None = None
+    head: str | None = None
+    constraints: str | tuple[Any, ...] | None = None
+    constraint_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.penalties is not None:
+            object.__setattr__(self, "penalties", as_texts(self.penalties))
+        if self.objective is not None:
+            objective_named(self.objective)
+        penalties_named(self.penalties or ())
+        if self.head is not None:
+            check_head(self.head)
+        if self.constraints is not None:
+            # The file may change or go away; a saved model says what it was trained with.
+            object.__setattr__(self, "constraints", to_texts(read_constraints(self.constraints)))
+        if not self.constraint_weight >= 0:
+            msg = f"constraint_weight must be at least 0; found {self.constraint_weight}"
+            raise InputError(msg)
+
+
+N_DIRECTIONS = 64
+"""Directions of the noise in which the Jacobian is taken at most."""
+
+
+@dataclass(frozen=True)
+class ValidationPoints:
+    """Real validation cells, and how to generate as many.
+
+    Attributes
+    ----------
+    real
+        Validation cells, ``(n_cells, n_dims)``.
+    labels
+        Type number of each, ``(n_cells,)``; -1 where unknown.
+    draw
+        Generates as many cells in the same components from a CPU generator.
+    n_watched
+        Leading dimensions that the monitor looks at; all by default.
+    """
+
+    real: Tensor
+    labels: NDArray[np.int64]
+    draw: Callable[[torch.Generator], Tensor]
+    n_watched: int | None = None
+
+    def monitor(self, smooth: Callable[[], tuple[nn.Module, Tensor, dict[str, Tensor]]]) -> CollapseMonitor:
+        """Return a monitor of mode collapse; ``smooth`` gives a generator, inputs of it and what else it wants."""
+
+        @torch.no_grad()
+        def rank() -> float:
+            network, points, others = smooth()
+            noise = torch.Generator().manual_seed(0)
+            shape = (points.shape[1], min(points.shape[1], N_DIRECTIONS))
+            directions = torch.linalg.qr(torch.randn(shape, generator=noise))[0].T.to(points.device)
+
+            def cells(rows: Tensor) -> Tensor:
+                made: Tensor = network.smooth(rows, **others)  # type: ignore[operator]  # a module forgets its types
+                return made
+
+            return jacobian_rank(cells, points, directions)
+
+        return CollapseMonitor(self.real[:, : self.n_watched], self.labels, rank)
+
+    def validator(self, random_state: int, monitor: CollapseMonitor | None) -> Callable[[], float]:
+        """Return a function for the sliced Wasserstein distance to the validation cells, same noise each time."""
+
+        def score() -> float:
+            generator = torch.Generator().manual_seed(random_state)
+            fake = self.draw(generator)
+            distance = float(sliced_wasserstein(fake, self.real, generator=generator))
+            if monitor is not None and bool(fake.isfinite().all()):
+                monitor(fake[:, : self.n_watched])
+            return distance
+
+        return score
+
+
+def diagnosis(history: pd.DataFrame, best_step: int) -> dict[str, Any]:
+    """Return the monitored numbers at the kept step and advice; empty when nothing was measured there.
+
+    Parameters
+    ----------
+    history
+        History of the training, with the columns of the monitor.
+    best_step
+        Step whose weights were kept.
+    """
+    if MONITORED[0] not in history:
+        return {}
+    rows = history.loc[history["step"] == best_step, list(MONITORED)].dropna(how="all")
+    if rows.empty:
+        return {}
+    kept = {name.removeprefix("monitor/"): float(rows[name].iloc[-1]) for name in MONITORED}
+    numbers = {name: value for name, value in kept.items() if np.isfinite(value)}
+    return {**numbers, "advice": collapse_advice(numbers)}
+
 
 REAL = "scaled"
 """Column of the batches that holds real cells as the critic sees them."""

@@ -1,8 +1,9 @@
 """What every generative model offers: fit, sample, save, load, history."""
 
 import time
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,21 +12,123 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor, nn
 
 from scgarage.errors import InputError
 from scgarage.models import persistence
-from scgarage.models.config import config_from_values, config_values, make_config
-from scgarage.models.covariates import columns_of
-from scgarage.models.data import TrainingData, ValidationData, hold_out, prepare, prepare_validation
-from scgarage.models.drawn import Drawn
-from scgarage.models.network_training import NetworkTraining
-from scgarage.models.options import FitOptions
-from scgarage.models.provenance import annotate, describe
-from scgarage.models.spec import Proportions, SampleSpec, Wanted, parse_spec
-from scgarage.training import TrainResult, seeded
+from scgarage.models.data import TrainingData, ValidationData, columns_of, hold_out, training_data, validation_data
+from scgarage.models.persistence import annotate, describe
+from scgarage.models.spec import Drawn, Proportions, SampleSpec, Wanted, parse_spec
+from scgarage.training import Batches, Phase, TrainResult, TrainSettings, seeded, train
 
-__all__ = ["GenerativeModel"]
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a fit runs on a machine; nothing here changes what is learned.
+
+    Attributes
+    ----------
+    checkpoint, resume
+        Folder of the running state, and whether to go on from it.
+    progress
+        Progress bar on, off, or on a terminal only (``None``).
+    accelerator, devices
+        Passed to Lightning Fabric.
+    """
+
+    checkpoint: Path | None = None
+    resume: bool = False
+    progress: bool | None = None
+    accelerator: str = "auto"
+    devices: int = 1
+
+
+def make_config(kind: type[Any], config: Any, settings: Mapping[str, Any], *, name: str) -> Any:
+    """Return ``config`` (the defaults of ``kind`` when ``None``) with single settings replaced.
+
+    Raises
+    ------
+    InputError
+        For a setting that the model does not have.
+    """
+    known = [field.name for field in fields(kind)]
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        msg = f"{name} has no setting {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
+        raise InputError(msg)
+    return replace(config or kind(), **settings)
+
+
+def config_values(config: Any) -> dict[str, Any]:
+    """Return a config as JSON would hold it: tuples become lists."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
+
+
+def config_from_values(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    """Rebuild a config from JSON, where tuples have become lists."""
+    known = {field.name for field in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        msg = f"the model file has settings this version does not know: {', '.join(unknown)}"
+        raise InputError(msg)
+    return kind(
+        **{name: tuple(v) if isinstance(v, Sequence) and not isinstance(v, str) else v for name, v in values.items()}
+    )
+
+
+class NetworkTraining(ABC):
+    """Adds :meth:`train_networks` to what has ``config``, ``name`` and :meth:`phases`."""
+
+    name: ClassVar[str]
+    config: Any
+
+    @abstractmethod
+    def phases(self) -> list[Phase]:
+        """Return what happens in one training iteration; empty for a model without networks."""
+
+    def train_networks(
+        self,
+        columns: Mapping[str, Any],
+        averaged: nn.Module,
+        options: FitOptions,
+        *,
+        validate: Callable[[], float] | None,
+    ) -> TrainResult:
+        """Train on mini-batches until the validation score stops improving.
+
+        Parameters
+        ----------
+        columns
+            What a batch holds, for every training cell.
+        averaged
+            The network whose moving average validation and the end result use.
+        options
+            Device, checkpoints, progress bar.
+        validate
+            Score of the networks, lower is better; ``None`` trains to the end.
+        """
+        c = self.config
+        settings = TrainSettings(
+            n_iterations=c.n_iterations,
+            validate_every=c.validate_every,
+            patience=c.patience,
+            ema_decay=c.ema_decay,
+            progress=options.progress,
+            accelerator=options.accelerator,
+            devices=options.devices,
+            random_state=c.random_state,
+            description=self.name,
+        )
+        return train(
+            self.phases(),
+            Batches(columns, batch_size=c.batch_size, random_state=c.random_state),
+            settings,
+            validate=validate,
+            averaged=averaged,
+            checkpoint=options.checkpoint,
+            resume=options.resume,
+        )
 
 
 class GenerativeModel(NetworkTraining):
@@ -139,15 +242,15 @@ class GenerativeModel(NetworkTraining):
         options = options or FitOptions()
         start, threads = time.perf_counter(), torch.get_num_threads()
         how: dict[str, Any] = {"labels_key": labels_key, "layer": layer, "n_top_genes": self.config.n_top_genes}
-        data = prepare(adata, batch_key=batch_key, **how)
+        data = training_data(adata, batch_key=batch_key, **how)
         if isinstance(validation, float | int) and validation:
             kept, held = hold_out(
                 adata, [labels_key, *columns_of(batch_key)], float(validation), random_state=self.config.random_state
             )
             if held is not None:
-                data = prepare(kept, batch_key=batch_key, **how)
+                data = training_data(kept, batch_key=batch_key, **how)
             validation = held
-        held_out = prepare_validation(validation, data, layer=layer) if isinstance(validation, ad.AnnData) else None
+        held_out = validation_data(validation, data, layer=layer) if isinstance(validation, ad.AnnData) else None
         self.history = pd.DataFrame({"step": []})
         torch.set_num_threads(threads)  # numba's first use sets it to the number of cores
         with seeded(self.config.random_state):
@@ -315,3 +418,84 @@ class GenerativeModel(NetworkTraining):
             "best_step": result.best_step,
             "stopped_early": result.stopped_early,
         }
+
+
+CHUNK = 1024
+"""Cells drawn at a time, which bounds memory."""
+
+
+class ModelByType(GenerativeModel):
+    """Turns a request into the type of each cell; a subclass writes :meth:`draw_cells`.
+
+    A plain number of cells comes in the proportions of the training cells, as exactly as whole numbers allow, and in
+    random order.
+    """
+
+    @abstractmethod
+    def draw_cells(
+        self, labels: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
+    ) -> sparse.csr_matrix:
+        """Return values of all genes, ``(n_cells, n_all_genes)``, for type numbers ``(n_cells,)``."""
+
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
+        """Draw cells, a limited number at a time."""
+        shares = np.array([self.about["type_counts"][name] for name in self.types], dtype=np.float64)
+        labels = types_wanted(wanted, self.types, shares, rng)
+        parts = [
+            self.draw_cells(labels[start : start + CHUNK], generator, rng) for start in range(0, len(labels), CHUNK)
+        ]
+        values = sparse.csr_matrix(sparse.vstack(parts), dtype=np.float32)
+        return Drawn(values, np.asarray(self.types)[labels])
+
+
+def types_wanted(
+    wanted: Wanted, types: tuple[str, ...], sizes: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the type number of each cell to make, ``(n_cells,)``.
+
+    Parameters
+    ----------
+    wanted
+        A number of cells, or numbers by type.
+    types
+        Names of the types.
+    sizes
+        Training cells of each type, ``(n_types,)``: a plain number is divided in these proportions; what whole numbers
+        leave over is drawn at random.
+    rng
+        Source of the order and of what is left over.
+    """
+    if not isinstance(wanted, int):
+        numbers = np.array([types.index(str(name)) for name in wanted])
+        return np.repeat(numbers, np.array(list(wanted.values())))
+    exact = wanted * sizes / sizes.sum()
+    counts = np.floor(exact).astype(np.int64)
+    left = wanted - int(counts.sum())
+    if left:
+        rest = exact - counts
+        counts[rng.choice(len(types), size=left, replace=False, p=rest / rest.sum())] += 1
+    return rng.permutation(np.repeat(np.arange(len(types)), counts))
+
+
+class EstimatedModel(ModelByType):
+    """A model by type without networks: everything is in ``parts``; a subclass writes ``build`` and ``draw_cells``.
+
+    Validation cells are put aside as for every model and not used.
+    """
+
+    def skeleton(self) -> nn.ModuleDict:
+        """Return no networks."""
+        return nn.ModuleDict()
+
+    def phases(self) -> list[Phase]:
+        """Return nothing: there is nothing to train."""
+        return []
+
+    def learn(
+        self,
+        data: TrainingData,  # noqa: ARG002  (one interface)
+        validation: ValidationData | None,  # noqa: ARG002
+        options: FitOptions,  # noqa: ARG002
+    ) -> TrainResult | None:
+        """Do nothing."""
+        return None

@@ -1,23 +1,302 @@
-"""Negative binomial genes joined by a Gaussian copula: the statistical simulator to beat."""
+"""A Gaussian copula by type, and the marginals that it and independent genes share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.linalg import cholesky
+from scipy.special import betainc, ndtr, ndtri, psi
+from scipy.stats import nbinom
+from sklearn.covariance import ledoit_wolf
 
 from scgarage.errors import InputError
+from scgarage.models.base import EstimatedModel, FitOptions
 from scgarage.models.data import TrainingData
-from scgarage.models.gaussian_copula import GaussianCopula, normal_scores, shrunk_correlation
-from scgarage.models.hurdle_marginals import HurdleMarginals
-from scgarage.models.negative_binomial_marginals import NegativeBinomialMarginals
-from scgarage.models.options import FitOptions
-from scgarage.models.without_networks import EstimatedModel
+from scgarage.models.garage.marginals import Hurdle
 
-__all__ = ["Copula", "CopulaConfig"]
+PRIOR_CELLS = 5.0
+"""Cells above zero that a gene's quantiles over all types are worth beside a type's own."""
+
+Genes = slice | NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HurdleMarginals:
+    """What stands in for :class:`NegativeBinomialMarginals` where no counts are known; the same methods.
+
+    Attributes
+    ----------
+    hurdle
+        Zero fractions and quantiles of the values above zero.
+    """
+
+    hurdle: Hurdle
+
+    @classmethod
+    def fit(cls, values: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int) -> Self:
+        """Estimate from log-normalised values, CSR (n_cells, n_genes), and type numbers, (n_cells,)."""
+        unused = np.ones(len(labels))
+        share = np.zeros((n_types, values.shape[1]))
+        fitted = Hurdle.fit(values.tocsc(), unused, labels, prior_share=share, mean_prior=0.0, weight_prior=PRIOR_CELLS)
+        return cls(fitted)
+
+    def draw(self, labels: NDArray[np.int64], genes: Genes, rng: np.random.Generator) -> sparse.csr_matrix:
+        """Draw values, genes independent of each other, (n_cells, n_genes chosen), for type numbers (n_cells,)."""
+        zero = self.zero_level(labels, genes)
+        levels = rng.random(zero.shape)
+        cells, columns = np.nonzero(levels > zero)
+        numbers = np.arange(self.hurdle.zero.shape[1])[genes][columns]
+        drawn = self.quantiles(levels[cells, columns], labels[cells], numbers)
+        return sparse.csr_matrix((drawn.astype(np.float32), (cells, columns)), shape=zero.shape)
+
+    def zero_level(self, labels: NDArray[np.int64], genes: Genes) -> NDArray[np.float64]:
+        """Return the probability of zero, (n_cells, n_genes chosen), for type numbers (n_cells,)."""
+        return self.hurdle.zero_level(np.empty(0), labels, genes).astype(np.float64)
+
+    def intervals(
+        self, values: NDArray[np.float64], labels: NDArray[np.int64], genes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the cumulative probabilities of single values above zero, twice; all arrays (n,)."""
+        return self.hurdle.intervals(values, np.empty(0), labels, genes)
+
+    def quantiles(
+        self, levels: NDArray[np.float64], labels: NDArray[np.int64], genes: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the values at cumulative probabilities above the zero level; all arrays (n,)."""
+        return self.hurdle.quantiles(levels, np.empty(0), labels, genes)
+
+
+SMALLEST, LARGEST = 1e-4, 1e6
+"""Range of the inverse dispersion; at the upper end the distribution is Poisson."""
+
+N_BISECTIONS = 40
+
+
+@dataclass(frozen=True)
+class NegativeBinomialMarginals:
+    r"""Counts of a gene in a type, whatever the library size.
+
+    .. math:: c \sim \mathrm{NB}(\mu, \theta), \qquad E[c] = \mu, \quad \mathrm{Var}[c] = \mu + \mu^2 / \theta
+
+    Attributes
+    ----------
+    mean
+        :math:`\mu`, counts, (n_types, n_genes).
+    dispersion
+        Inverse dispersion :math:`\theta`, (n_types, n_genes).
+    """
+
+    mean: NDArray[np.float32]
+    dispersion: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, counts: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int) -> Self:
+        """Estimate from counts, CSR (n_cells, n_genes), and type numbers, (n_cells,)."""
+        shape = (n_types, counts.shape[1])
+        mean, dispersion = np.zeros(shape), np.full(shape, LARGEST)
+        for number in range(n_types):
+            own = counts[np.flatnonzero(labels == number)].tocsc()
+            mean[number] = np.asarray(own.sum(axis=0)).ravel() / own.shape[0]
+            dispersion[number] = fit_dispersion(own)
+        return cls(mean.astype(np.float32), dispersion.astype(np.float32))
+
+    def draw(self, labels: NDArray[np.int64], genes: Genes, rng: np.random.Generator) -> sparse.csr_matrix:
+        """Draw counts, genes independent of each other, (n_cells, n_genes chosen), for type numbers (n_cells,)."""
+        theta = self.dispersion[:, genes].astype(np.float64)[labels]
+        mean = self.mean[:, genes].astype(np.float64)[labels]
+        return sparse.csr_matrix(rng.poisson(rng.gamma(theta, mean / theta)).astype(np.float32))
+
+    def zero_level(self, labels: NDArray[np.int64], genes: Genes) -> NDArray[np.float64]:
+        """Return the probability of zero, (n_cells, n_genes chosen), for type numbers (n_cells,)."""
+        mean, theta = self.mean[:, genes].astype(np.float64), self.dispersion[:, genes].astype(np.float64)
+        level: NDArray[np.float64] = np.exp(-theta * np.log1p(mean / theta))[labels]
+        return level
+
+    def intervals(
+        self, values: NDArray[np.float64], labels: NDArray[np.int64], genes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return P(below) and P(at or below) of single counts above zero; all arrays (n,)."""
+        mean, theta = self._of(labels, genes)
+        success = theta / (theta + mean)
+        return np.asarray(betainc(theta, values, success)), np.asarray(betainc(theta, values + 1, success))
+
+    def quantiles(
+        self, levels: NDArray[np.float64], labels: NDArray[np.int64], genes: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the counts at cumulative probabilities above the zero level; all arrays (n,)."""
+        mean, theta = self._of(labels, genes)
+        # A level that rounds to one has no finite quantile.
+        below_one = np.minimum(levels, 1 - 1e-12)
+        return np.asarray(np.maximum(nbinom.ppf(below_one, theta, theta / (theta + mean)), 1.0))
+
+    def _of(
+        self, labels: NDArray[np.int64], genes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.mean[labels, genes].astype(np.float64), self.dispersion[labels, genes].astype(np.float64)
+
+
+def fit_dispersion(counts: sparse.csc_matrix) -> NDArray[np.float64]:
+    r"""Estimate the inverse dispersion of each gene by maximum likelihood, with the mean at its own estimate.
+
+    The likelihood is largest where
+
+    .. math:: \sum_i [\psi(c_i + \theta) - \psi(\theta)] + n \log \frac{\theta}{\theta + \bar c} = 0,
+
+    which has a root where the variance exceeds the mean; it is found by bisection on :math:`\log \theta`.
+
+    Parameters
+    ----------
+    counts
+        Counts, CSC (n_cells, n_genes).
+
+    Returns
+    -------
+    :math:`\theta`, float64 (n_genes,); 10^6, the Poisson distribution, where the variance does not exceed the mean.
+
+    References
+    ----------
+    Levin & Reeds, Annals of Statistics 1977, doi:10.1214/aos/1176343746 (the root is unique).
+    """
+    n_cells, n_genes = counts.shape
+    mean = np.asarray(counts.sum(axis=0)).ravel() / n_cells
+    excess = np.asarray(counts.multiply(counts).sum(axis=0)).ravel() / n_cells - mean**2 - mean
+    genes = np.repeat(np.arange(n_genes), np.diff(counts.indptr))
+    kept = excess[genes] > 0
+    # Most counts are small and occur often: one digamma for each pair of gene and count.
+    pairs, n_seen = np.unique(np.stack([genes[kept], counts.data[kept].astype(np.int64)]), axis=1, return_counts=True)
+    low, high = np.full(n_genes, np.log(SMALLEST)), np.full(n_genes, np.log(LARGEST))
+    for _ in range(N_BISECTIONS):
+        middle = (low + high) / 2
+        theta = np.exp(middle)
+        gains = n_seen * (psi(pairs[1] + theta[pairs[0]]) - psi(theta)[pairs[0]])
+        slope = np.bincount(pairs[0], weights=gains, minlength=n_genes) - n_cells * np.log1p(mean / theta)
+        low, high = np.where(slope > 0, middle, low), np.where(slope > 0, high, middle)
+    return np.where(excess > 0, np.exp((low + high) / 2), LARGEST)
+
+
+class Marginals(Protocol):
+    """Distribution of every gene in every type; see :class:`NegativeBinomialMarginals`."""
+
+    def zero_level(self, labels: NDArray[np.int64], genes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the probability of zero, (n_cells, n_genes chosen)."""
+
+    def intervals(
+        self, values: NDArray[np.float64], labels: NDArray[np.int64], genes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return P(below) and P(at or below) of single values above zero."""
+
+    def quantiles(
+        self, levels: NDArray[np.float64], labels: NDArray[np.int64], genes: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the values at cumulative probabilities above the zero level."""
+
+
+@dataclass(frozen=True)
+class GaussianCopula:
+    r"""Normal scores :math:`z \sim N(0, R_t)` of the correlated genes of each type :math:`t`.
+
+    Attributes
+    ----------
+    genes
+        Numbers of the correlated genes, type after type, (n_entries,).
+    n_genes
+        Number of correlated genes of each type, (n_types,); 0 for a type whose genes are independent.
+    factors
+        Lower Cholesky factors of :math:`R_t`, flat, type after type.
+    """
+
+    genes: NDArray[np.int64]
+    n_genes: NDArray[np.int64]
+    factors: NDArray[np.float32]
+
+    @classmethod
+    def join(cls, genes: Sequence[NDArray[np.int64]], correlations: Sequence[NDArray[np.float64]]) -> Self:
+        """Make a copula from the correlated genes and the correlation matrix of each type."""
+        factors = [cholesky(matrix, lower=True).ravel() for matrix in correlations if len(matrix)]
+        return cls(
+            np.concatenate([*genes, np.empty(0, dtype=np.int64)]).astype(np.int64),
+            np.array([len(numbers) for numbers in genes], dtype=np.int64),
+            np.concatenate([*factors, np.empty(0)]).astype(np.float32),
+        )
+
+    def of_type(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the correlated genes of a type and the Cholesky factor of their correlation."""
+        size = int(self.n_genes[number])
+        gene = int(self.n_genes[:number].sum())
+        entry = int((self.n_genes[:number] ** 2).sum())
+        return self.genes[gene : gene + size], self.factors[entry : entry + size**2].reshape(size, size)
+
+    def draw(self, number: int, n_cells: int, marginals: Marginals, rng: np.random.Generator) -> sparse.csr_matrix:
+        """Draw values of the correlated genes of type ``number``, CSR (n_cells, n_genes of the type)."""
+        genes, factor = self.of_type(number)
+        noise = rng.standard_normal((n_cells, len(genes)), dtype=np.float32)
+        levels = ndtr((noise @ factor.T).astype(np.float64))
+        cells, columns = np.nonzero(levels > marginals.zero_level(np.array([number]), genes))
+        types = np.full(len(cells), number)
+        values = marginals.quantiles(levels[cells, columns], types, genes[columns])
+        return sparse.csr_matrix((values.astype(np.float32), (cells, columns)), shape=levels.shape)
+
+
+def normal_scores(
+    values: sparse.csr_matrix, number: int, genes: NDArray[np.int64], marginals: Marginals, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    r"""Return randomised normal scores of cells of one type.
+
+    .. math::
+
+        z_{ij} = \Phi^{-1}\big(F_j(c_{ij}^-) + v_{ij} [F_j(c_{ij}) - F_j(c_{ij}^-)]\big), \qquad v_{ij} \sim U(0, 1)
+
+    with :math:`F_j` the cumulative distribution of gene :math:`j` and :math:`F_j(c^-)` its limit from below. If the
+    marginals are right, the scores of each gene are standard normal. Their correlation is weaker than that of the rates
+    behind the counts, the more the fewer different counts a gene has.
+
+    Parameters
+    ----------
+    values
+        Counts or log values of the cells and genes, CSR (n_cells, n_genes chosen).
+    number
+        Number of the type.
+    genes
+        Numbers of the chosen genes.
+    marginals
+        Distribution of every gene in every type.
+    rng
+        Source of :math:`v`.
+
+    Returns
+    -------
+    Scores, float64, (n_cells, n_genes chosen).
+
+    References
+    ----------
+    Rüschendorf, Journal of Statistical Planning and Inference 2009, doi:10.1016/j.jspi.2009.05.030.
+    """
+    inside = rng.random(values.shape)
+    levels = inside * marginals.zero_level(np.array([number]), genes)
+    entries = values.tocoo()
+    types = np.full(entries.nnz, number)
+    low, high = marginals.intervals(entries.data.astype(np.float64), types, genes[entries.col])
+    levels[entries.row, entries.col] = low + inside[entries.row, entries.col] * (high - low)
+    return np.asarray(ndtri(np.clip(levels, 1e-6, 1 - 1e-6)))
+
+
+def shrunk_correlation(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the Ledoit-Wolf estimate of the correlation of scores (n_cells, n_genes): positive definite.
+
+    References
+    ----------
+    Ledoit & Wolf, Journal of Multivariate Analysis 2004, doi:10.1016/S0047-259X(03)00096-4.
+    """
+    # Genes on one scale first: the target of the shrinkage is a multiple of the identity.
+    covariance, _ = ledoit_wolf((scores - scores.mean(axis=0)) / scores.std(axis=0), assume_centered=True)
+    spread = np.sqrt(np.diag(covariance))
+    correlation: NDArray[np.float64] = covariance / np.outer(spread, spread)
+    # With many more cells than genes nothing is shrunk; collinear genes would then have no Cholesky factor.
+    return (1 - 1e-6) * correlation + 1e-6 * np.eye(len(correlation))
 
 
 @dataclass(frozen=True)

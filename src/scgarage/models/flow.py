@@ -1,8 +1,8 @@
-"""Conditional flow matching in the latent space of the default model."""
+"""Flow matching among the factors of the default model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -11,16 +11,44 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from scgarage.errors import InputError
+from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.garage.factor_config import FactorConfig
-from scgarage.models.garage.factor_model import FactorModel
-from scgarage.models.options import FitOptions
-from scgarage.models.position_scale import PositionScale
-from scgarage.models.timed_model import LATENT, TYPE, TimedModel
-from scgarage.models.timed_network import TimedNetwork
+from scgarage.models.garage.factor_model import FactorConfig, FactorModel
+from scgarage.models.timed import LATENT, TYPE, TimedModel, TimedNetwork
 from scgarage.training import TrainResult
 
-__all__ = ["Flow", "FlowConfig"]
+
+@dataclass(frozen=True)
+class PositionScale:
+    """Positions with mean 0 and variance 1 in each dimension, and back.
+
+    Attributes
+    ----------
+    mean, spread
+        Of the training cells, (n_dims,).
+    lowest, highest
+        Range of the training cells, (n_dims,).
+    """
+
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    lowest: NDArray[np.float32]
+    highest: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, positions: NDArray[np.float32]) -> Self:
+        """Measure positions, (n_cells, n_dims)."""
+        spread = np.maximum(positions.std(axis=0), np.float32(1e-3))
+        return cls(positions.mean(axis=0), spread, positions.min(axis=0), positions.max(axis=0))
+
+    def scaled(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return scaled positions, (n_cells, n_dims)."""
+        return np.asarray((positions - self.mean) / self.spread, dtype=np.float32)
+
+    def back(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return positions no farther out than the training cells, (n_cells, n_dims)."""
+        result: NDArray[np.float32] = np.clip(scaled * self.spread + self.mean, self.lowest, self.highest)
+        return result
 
 
 @dataclass(frozen=True)

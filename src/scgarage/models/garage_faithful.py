@@ -13,17 +13,13 @@ from torch import nn
 
 from scgarage.errors import InputError
 from scgarage.losses import BinaryCrossEntropy, Objective
-from scgarage.models.adversarial import AdversarialModel, Generator
-from scgarage.models.critics import make_critic
+from scgarage.models.adversarial import AdversarialModel, Generator, TechniquesConfig, make_critic
+from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData
-from scgarage.models.options import FitOptions
-from scgarage.models.techniques import TechniquesConfig
 from scgarage.nn import HybridInput, mlp
-from scgarage.preprocess import Components
+from scgarage.pp import Components
 from scgarage.seeds import SELECTORS, GATSettings, Seeds, SeedSelector
 from scgarage.training import TrainResult
-
-__all__ = ["GarageFaithful", "GarageFaithfulConfig"]
 
 TYPE = "type"
 """Column of the cell types in the table that the selectors see."""

@@ -1,28 +1,215 @@
-"""Models that generate log-normalised expression of the selected genes."""
+"""Models that generate log-normalised expression of the selected genes; what makes counts of all genes of it."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
 
 from scgarage.errors import SamplingError
-from scgarage.models.background import HurdleBackground, PoissonBackground
-from scgarage.models.base import GenerativeModel
-from scgarage.models.by_type import ModelByType
+from scgarage.io.cells import counts_from_log_expr
+from scgarage.models.base import FitOptions, GenerativeModel, ModelByType
 from scgarage.models.data import TrainingData
-from scgarage.models.drawn import Drawn
-from scgarage.models.labelling import LabelClassifier
-from scgarage.models.library_size import LibrarySizes
-from scgarage.models.options import FitOptions
-from scgarage.models.spec import Wanted
-from scgarage.preprocess import counts_from_log_expr
+from scgarage.models.spec import Drawn, Wanted
+from scgarage.pp import Components
 from scgarage.schema import UNSURE
 
-__all__ = ["ConditionalModel", "GeneSpaceModel", "UnconditionalModel"]
+
+@dataclass(frozen=True)
+class LibrarySizes:
+    """Log-normal library sizes per type, kept inside the range seen in training.
+
+    The last row stands for cells without a type. Spreads of small types are drawn to the pooled spread.
+
+    Attributes
+    ----------
+    mean, spread
+        Mean and standard deviation of the log library size, shape ``(n_types + 1,)``.
+    lowest, highest
+        Range of the log library size, shape ``(n_types + 1,)``.
+    """
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+    @classmethod
+    def fit(
+        cls, totals: NDArray[np.float64], labels: NDArray[np.int64], n_types: int, *, shrinkage: float = 10.0
+    ) -> Self:
+        """Estimate from library sizes (counts) and type numbers of training cells, both ``(n_cells,)``.
+
+        ``shrinkage`` is the number of pseudo-cells that carry the pooled within-type variance.
+        """
+        logs = np.log(totals)
+        groups = [logs[labels == number] for number in range(n_types)]
+        pooled = sum(((g - g.mean()) ** 2).sum() for g in groups) / max(len(logs) - n_types, 1)
+        variances = [(((g - g.mean()) ** 2).sum() + shrinkage * pooled) / (len(g) - 1 + shrinkage) for g in groups]
+        groups.append(logs)
+        variances.append(logs.var())
+        return cls(
+            mean=np.array([g.mean() for g in groups]),
+            spread=np.sqrt(variances),
+            lowest=np.array([g.min() for g in groups]),
+            highest=np.array([g.max() for g in groups]),
+        )
+
+    def draw(self, labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw one library size (counts) per cell for type numbers ``(n_cells,)``; -1 means no type."""
+        logs = rng.normal(self.mean[labels], self.spread[labels])
+        return np.exp(np.clip(logs, self.lowest[labels], self.highest[labels]))
+
+
+@dataclass(frozen=True)
+class PoissonBackground:
+    r"""Counts :math:`c_{ij} \sim \mathrm{Poisson}(L_i f_{t(i) j})`.
+
+    Attributes
+    ----------
+    fractions
+        Share of a type's counts that fall on each gene, shape ``(n_types + 1, n_genes)``; the last row pools all types.
+    """
+
+    fractions: NDArray[np.float32]
+
+    @classmethod
+    def fit(
+        cls, counts: sparse.csr_matrix, totals: NDArray[np.float64], labels: NDArray[np.int64], n_types: int
+    ) -> Self:
+        """Estimate from counts of the genes outside the model, ``(n_cells, n_genes)``, and full library sizes."""
+        sums = _type_sums(counts, labels, n_types)
+        depth = np.bincount(labels, weights=totals, minlength=n_types)
+        depth = np.append(depth, totals.sum())
+        return cls((sums / depth[:, None]).astype(np.float32))
+
+    def draw(
+        self, labels: NDArray[np.int64], totals: NDArray[np.float64] | None, rng: np.random.Generator
+    ) -> sparse.csr_matrix:
+        """Draw counts ``(n_cells, n_genes)`` for type numbers (-1: no type) and library sizes."""
+        if totals is None:
+            msg = "library sizes are needed to draw counts"
+            raise TypeError(msg)
+        return sparse.csr_matrix(rng.poisson(self.fractions[labels] * totals[:, None]).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class HurdleBackground:
+    """Log-normalised values: zero with the type's zero fraction, else normal with the type's mean and spread.
+
+    Attributes
+    ----------
+    expressed
+        Share of cells of a type that express each gene, shape ``(n_types + 1, n_genes)``.
+    mean, spread
+        Mean and standard deviation of the non-zero values, same shape.
+    smallest
+        Smallest non-zero training value; drawn values are not below it.
+    """
+
+    expressed: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    smallest: NDArray[np.float32]
+
+    @classmethod
+    def fit(
+        cls,
+        values: sparse.csr_matrix,
+        totals: NDArray[np.float64] | None,
+        labels: NDArray[np.int64],
+        n_types: int,
+    ) -> Self:
+        """Estimate from log-normalised values of the genes outside the model; ``totals`` is unused."""
+        del totals
+        sizes = np.append(np.bincount(labels, minlength=n_types), len(labels))[:, None]
+        non_zero = _type_sums(values.sign(), labels, n_types)
+        n = np.maximum(non_zero, 1)
+        mean = _type_sums(values, labels, n_types) / n
+        square = _type_sums(values.power(2), labels, n_types) / n
+        smallest = values.data[values.data > 0].min() if values.nnz else 0.0
+        return cls(
+            (non_zero / sizes).astype(np.float32),
+            mean.astype(np.float32),
+            np.sqrt(np.maximum(square - mean**2, 0)).astype(np.float32),
+            np.asarray([smallest], dtype=np.float32),
+        )
+
+    def draw(
+        self, labels: NDArray[np.int64], totals: NDArray[np.float64] | None, rng: np.random.Generator
+    ) -> sparse.csr_matrix:
+        """Draw log-normalised values ``(n_cells, n_genes)`` for type numbers (-1: no type); ``totals`` is unused."""
+        del totals
+        rate = self.expressed[labels]
+        drawn = np.maximum(rng.normal(self.mean[labels], self.spread[labels]), self.smallest)
+        return sparse.csr_matrix(np.where(rng.random(rate.shape) < rate, drawn, 0.0).astype(np.float32))
+
+
+Background = PoissonBackground | HurdleBackground
+
+
+def _type_sums(values: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int) -> NDArray[np.float64]:
+    """Sum the cells of each type, and of all types in the last row: shape ``(n_types + 1, n_genes)``."""
+    members = sparse.csr_matrix((np.ones(len(labels)), (labels, np.arange(len(labels)))), shape=(n_types, len(labels)))
+    sums = np.asarray((members @ values).todense(), dtype=np.float64)
+    return np.vstack([sums, sums.sum(axis=0)])
+
+
+@dataclass(frozen=True)
+class LabelClassifier:
+    """Multinomial logistic regression on class-balanced principal components of real training cells.
+
+    Attributes
+    ----------
+    components
+        Class-balanced components, so that rare types can be told apart.
+    coefficients
+        Shape ``(n_types, n_components)``.
+    intercepts
+        Shape ``(n_types,)``.
+    """
+
+    components: Components
+    coefficients: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
+
+    @classmethod
+    def fit(
+        cls,
+        log_expr: sparse.csr_matrix,
+        labels: NDArray[np.int64],
+        *,
+        n_components: int = 50,
+        random_state: int = 0,
+    ) -> Self:
+        """Fit on real training cells, log1p CP10k ``(n_cells, n_genes)``, with the number of each cell's type.
+
+        Types keep their training frequencies as prior, so that probabilities are those of a cell drawn from such a
+        tissue.
+        """
+        components = Components.fit(log_expr, n_components, labels=labels.astype(str), random_state=random_state)
+        scores = components.transform(log_expr)
+        # Axes differ in variance by orders of magnitude; the solver converges on standardised scores.
+        spread = scores.std(axis=0) + 1e-6
+        model = LogisticRegression(C=0.1, max_iter=2000).fit(scores / spread, labels)
+        coefficients, intercepts = model.coef_ / spread, model.intercept_
+        if len(coefficients) == 1:  # two types: scikit-learn keeps the second type's log-odds only
+            coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
+            intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
+        # Memory order decides the last bit of a product; a loaded model must give the same bytes.
+        return cls(components, np.ascontiguousarray(coefficients, dtype=np.float32), intercepts.astype(np.float32))
+
+    def probabilities(self, log_expr: sparse.csr_matrix | NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the probability of each type, shape ``(n_cells, n_types)``, rows adding up to one."""
+        scores = self.components.transform(log_expr).astype(np.float64)
+        return np.asarray(softmax(scores @ self.coefficients.T.astype(np.float64) + self.intercepts, axis=1))
+
 
 CHUNK = 2048
 """Cells generated at a time, which bounds memory."""

@@ -7,17 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scgarage.models.base import GenerativeModel
+from scgarage.models.base import FitOptions, GenerativeModel
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.drawn import Drawn
 from scgarage.models.gan import Gan, GanConfig
-from scgarage.models.options import FitOptions
-from scgarage.models.spec import Wanted
+from scgarage.models.spec import Drawn, Wanted
 from scgarage.models.vae import Vae, VaeConfig
 from scgarage.schema import UNSURE
 from scgarage.training import TrainResult
-
-__all__ = ["GanRos", "Oversampled", "VaeRos", "oversample"]
 
 POOL = 3
 """Cells drawn for each one asked for, when the proportions of the training cells are put back."""

@@ -1,8 +1,9 @@
-"""A conditional Wasserstein GAN for cells: scGAN."""
+"""scGAN: a conditional Wasserstein GAN with gradient penalty."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from itertools import pairwise
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -11,21 +12,121 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from scgarage.errors import InputError
-from scgarage.losses import Game, GradientPenalty, Objective, Penalty, Wasserstein
-from scgarage.models.adversarial import LIBRARY, REAL, AdversarialTraining
-from scgarage.models.conditional_generator import ConditionalGenerator
+from scgarage.losses import Game, GradientPenalty, Objective, Penalty, Wasserstein, sliced_wasserstein
+from scgarage.models.adversarial import (
+    LIBRARY,
+    REAL,
+    AdversarialTraining,
+    ExpressionHead,
+    TechniquesConfig,
+    ValidationPoints,
+)
+from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.expression_head import ExpressionHead
 from scgarage.models.gene_space import ConditionalModel
-from scgarage.models.joint_validation import JointSpace
-from scgarage.models.options import FitOptions
-from scgarage.models.techniques import TechniquesConfig
-from scgarage.models.validation_points import ValidationPoints
 from scgarage.nn import ProjectionCritic, mlp
-from scgarage.preprocess import MaxScaler
+from scgarage.nn.layers import ConditionalBatchNorm
+from scgarage.pp import Components, MaxScaler
 from scgarage.training import Batch
 
-__all__ = ["ConditionalGenerator", "ScGan", "ScGanConfig"]
+
+class ConditionalGenerator(nn.Module):
+    """Noise and types in, scaled expression out: layers with conditional batch normalisation and a rectified output.
+
+    Parameters
+    ----------
+    n_latent
+        Dimensions of the noise.
+    hidden
+        Widths of the hidden layers.
+    n_genes, n_types
+        Numbers of genes and types.
+    head
+        Output head in place of the rectification.
+    """
+
+    maximum: Tensor
+
+    def __init__(
+        self, n_latent: int, hidden: Sequence[int], *, n_genes: int, n_types: int, head: ExpressionHead | None = None
+    ) -> None:
+        super().__init__()
+        widths = [n_latent, *hidden]
+        # The normalisation takes the mean away, and with it any bias.
+        self.layers = nn.ModuleList(nn.Linear(before, after, bias=False) for before, after in pairwise(widths))
+        self.norms = nn.ModuleList(ConditionalBatchNorm(width, n_types) for width in hidden)
+        self.last = nn.Linear(widths[-1], n_genes if head is None else head.n_logits)
+        self.head = head
+        self.n_latent = n_latent
+        self.register_buffer("maximum", torch.ones(n_genes))
+
+    def forward(
+        self, types: Tensor, *, generator: torch.Generator | None = None, library: Tensor | None = None
+    ) -> Tensor:
+        """Return cells, ``(n_cells, n_genes)``, zeros among them, for type numbers ``(n_cells,)``."""
+        device = types.device if generator is None else "cpu"
+        x = torch.randn(len(types), self.n_latent, generator=generator, device=device).to(types.device)
+        logits = self._logits(x, types)
+        cells: Tensor = (
+            torch.relu(logits) if self.head is None else self.head(logits, library=library, generator=generator)
+        )
+        return cells
+
+    def smooth(self, noise: Tensor, types: Tensor) -> Tensor:
+        """Return cells of one type for noise, ``(n_cells, n_latent)``, without the noise of a head that draws."""
+        logits = self._logits(noise, types.expand(len(noise)))
+        return torch.relu(logits) if self.head is None else self.head.smooth(logits)
+
+    def log_expr(self, scaled: Tensor) -> Tensor:
+        """Return log1p CP10k, ``(n_cells, n_genes)``, from what the critic sees."""
+        return scaled * self.maximum
+
+    def _logits(self, x: Tensor, types: Tensor) -> Tensor:
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = torch.relu(norm(layer(x), types))
+        logits: Tensor = self.last(x)
+        return logits
+
+
+@dataclass(frozen=True)
+class JointSpace:
+    """Class-balanced principal components beside the type as one-hot columns.
+
+    A cell of the wrong type lies as far off as cells differ in the components, so a conditional generator that does not
+    heed its condition scores badly.
+
+    Attributes
+    ----------
+    components
+        Fitted on training cells.
+    height
+        Value of the one-hot columns, ``(1,)``: the spread of the training cells.
+    n_types
+        Number of types, ``(1,)``.
+    """
+
+    components: Components
+    height: NDArray[np.float32]
+    n_types: NDArray[np.int64]
+
+    @classmethod
+    def fit(cls, log_expr: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int, *, random_state: int) -> Self:
+        """Fit on log1p CP10k of training cells, ``(n_cells, n_genes)``, and their type numbers."""
+        components = Components.fit(log_expr, 50, labels=labels.astype(str), random_state=random_state)
+        spread = np.sqrt(components.transform(log_expr).var(axis=0).sum())
+        return cls(components, np.array([spread], dtype=np.float32), np.array([n_types], dtype=np.int64))
+
+    def place(self, log_expr: sparse.csr_matrix | NDArray[np.floating], labels: NDArray[np.int64]) -> Tensor:
+        """Return positions, ``(n_cells, n_components + n_types)``."""
+        types = np.eye(int(self.n_types[0]), dtype=np.float32)[labels] * self.height
+        return torch.from_numpy(np.hstack([self.components.transform(log_expr), types]))
+
+    def distance(
+        self, fake: NDArray[np.float32], real: sparse.csr_matrix, labels: NDArray[np.int64], generator: torch.Generator
+    ) -> float:
+        """Return the sliced Wasserstein distance of generated from real cells of the same types."""
+        return float(sliced_wasserstein(self.place(fake, labels), self.place(real, labels), generator=generator))
+
 
 TYPE = "type"
 """Column of the batches with the type numbers."""

@@ -14,14 +14,11 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from scgarage.errors import InputError, MissingExtraError
-from scgarage.models.by_type import ModelByType
+from scgarage.models.base import FitOptions, ModelByType
 from scgarage.models.data import TrainingData, ValidationData
 from scgarage.models.gene_space import GeneSpaceModel
-from scgarage.models.options import FitOptions
-from scgarage.models.scvae import SelectedShare
+from scgarage.models.vae import SelectedShare
 from scgarage.training import Batch, Losses, Phase, TrainResult, seeded
-
-__all__ = ["Posterior", "Scvi", "ScviConfig"]
 
 COUNTS, TYPE, LABEL = "X", "batch", "labels"
 """Columns of the batches, by scvi-tools' names; the type takes the place of its batch, which the decoder is told."""

@@ -1,15 +1,43 @@
-"""What users may ask a model to sample."""
+"""How many cells of which type and batch a request asks for, and cells as they come out of a model."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal, TypeGuard, TypeVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.models.covariates import batch_name
+from scgarage.models.data import batch_name
 
-__all__ = ["Proportions", "SampleSpec", "Wanted", "parse_spec"]
+
+@dataclass(frozen=True)
+class Drawn:
+    """Cells drawn from a model.
+
+    Attributes
+    ----------
+    values
+        Counts or log-normalised values of all genes, CSR ``(n_cells, n_all_genes)``.
+    labels
+        Type of each cell, shape ``(n_cells,)``, strings; ``None`` from a model without types.
+    probability
+        Probability of the label where a classifier gave it, else ``None``.
+    batches
+        Batch of each cell, shape ``(n_cells,)``, strings; ``None`` from a model without batches.
+    about
+        Numbers about this draw that the cells shall carry.
+    """
+
+    values: sparse.csr_matrix
+    labels: NDArray[np.str_] | None
+    probability: NDArray[np.float64] | None = None
+    batches: NDArray[np.str_] | None = None
+    about: dict[str, int] = field(default_factory=dict)
+
 
 _Bool: type[Any] = bool  # an Integral to Python, not to users
 

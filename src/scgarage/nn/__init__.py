@@ -1,6 +1,6 @@
 """Network parts: layers, generator inputs, output heads, count distributions, conditional critics."""
 
-from scgarage.nn.gumbel_softmax import TemperatureSchedule, gumbel_softmax
+from scgarage.nn.distributions import NegativeBinomial, ZeroInflatedNegativeBinomial
 from scgarage.nn.heads import (
     HEADS,
     ALRHead,
@@ -12,12 +12,8 @@ from scgarage.nn.heads import (
     SoftplusHead,
     ZINBHead,
 )
-from scgarage.nn.hybrid_input import HybridInput
-from scgarage.nn.mlp import mlp
-from scgarage.nn.negative_binomial import NegativeBinomial
-from scgarage.nn.projection_critic import ProjectionCritic
-from scgarage.nn.simplex import alr, alr_inverse, clr
-from scgarage.nn.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
+from scgarage.nn.layers import HybridInput, ProjectionCritic, mlp
+from scgarage.nn.simplex import TemperatureSchedule, alr, alr_inverse, clr, gumbel_softmax
 
 __all__ = [
     "HEADS",

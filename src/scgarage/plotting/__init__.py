@@ -4,25 +4,30 @@ Every figure takes ``show=`` and ``save=`` (svg and pdf are vector formats); tho
 Unless ``show=True``, nothing is shown and pyplot is not touched, so no figure has to be closed.
 """
 
-from scgarage.plotting.composition import composition, type_counts
-from scgarage.plotting.confusion import confusion
-from scgarage.plotting.critical_difference import RankTest, critical_difference, rank_test
-from scgarage.plotting.de_null import de_null
-from scgarage.plotting.embedding import embedding
-from scgarage.plotting.fold_changes import fold_changes, log_fold_changes
-from scgarage.plotting.gene_correlations import gene_correlations, rank_correlations
-from scgarage.plotting.gene_moments import gene_moments, moments
+from scgarage.plotting.cell_types import composition, confusion, type_counts
+from scgarage.plotting.embedding import embedding, joint_embedding
+from scgarage.plotting.genes import (
+    gene_correlations,
+    gene_moments,
+    genes_detected,
+    library_size,
+    mean_variance,
+    moments,
+    quantiles,
+    rank_correlations,
+)
 from scgarage.plotting.history import history
-from scgarage.plotting.joint_embedding import joint_embedding
-from scgarage.plotting.library_size import genes_detected, library_size
-from scgarage.plotting.markers import markers
-from scgarage.plotting.mean_variance import mean_variance
-from scgarage.plotting.palette import SOURCE_COLOURS, TYPE_COLOURS, type_colours
+from scgarage.plotting.markers import (
+    fold_changes,
+    log_fold_changes,
+    markers,
+    shares_expressing,
+    top_markers,
+    type_means,
+)
 from scgarage.plotting.persistence_diagram import persistence, persistence_diagram, persistence_distances
-from scgarage.plotting.quantiles import quantiles
-from scgarage.plotting.scores import score_sd, scores
-from scgarage.plotting.sensitivity import sensitivity
-from scgarage.plotting.type_means import shares_expressing, top_markers, type_means
+from scgarage.plotting.scores import RankTest, critical_difference, de_null, rank_test, score_sd, scores, sensitivity
+from scgarage.plotting.style import SOURCE_COLOURS, TYPE_COLOURS, type_colours
 
 __all__ = [
     "SOURCE_COLOURS",

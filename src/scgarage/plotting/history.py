@@ -11,11 +11,7 @@ from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from scgarage.errors import InputError
-from scgarage.plotting.output import finish
-from scgarage.plotting.palette import INK, TYPE_COLOURS
-from scgarage.plotting.style import FIGURE_WIDTH, new_figure, styled
-
-__all__ = ["VALIDATION", "history"]
+from scgarage.plotting.style import FIGURE_WIDTH, INK, TYPE_COLOURS, finish, new_figure, styled
 
 VALIDATION = "validation/score"
 """Column of the history that decides which step is kept."""

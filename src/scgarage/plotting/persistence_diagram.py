@@ -9,13 +9,9 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from scgarage.errors import MissingExtraError
-from scgarage.metrics.checks import Points, check_points
+from scgarage.metrics.metric import Points, check_points
 from scgarage.metrics.topology import INSTALL, diagrams_of, landmarks
-from scgarage.plotting.output import finish
-from scgarage.plotting.palette import FAINT, SOURCE_COLOURS
-from scgarage.plotting.style import own_axes, styled
-
-__all__ = ["persistence", "persistence_diagram", "persistence_distances"]
+from scgarage.plotting.style import FAINT, SOURCE_COLOURS, finish, own_axes, styled
 
 NAMES = {"real": "real held-out", "synthetic": "synthetic", "floor": "real training (floor)"}
 MARKERS = {"real": "o", "synthetic": "^", "floor": "s"}

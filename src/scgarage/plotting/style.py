@@ -1,16 +1,89 @@
-"""Typography and frame shared by all figures, made without matplotlib's global state."""
+"""How every figure looks and how it is shown or saved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
+from io import BytesIO
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scgarage.plotting.palette import INK
+from scgarage.errors import InputError
+from scgarage.schema import UNSURE
 
-__all__ = ["FIGURE_WIDTH", "STYLE", "new_figure", "own_axes", "plain", "styled"]
+INK = "#333333"
+"""Text and axis lines."""
+
+FAINT = "#BDBDBD"
+"""What stands behind the data."""
+
+SOURCE_COLOURS: dict[str, str] = {
+    "real": "#0072B2",
+    "synthetic": "#D55E00",
+    "train": "#56B4E9",
+    "floor": "#8C8C8C",
+    "null": "#CC79A7",
+}
+"""Real held-out cells, synthetic cells, real training cells, and the two ends of the scale of a score."""
+
+TYPE_COLOURS: tuple[str, ...] = (
+    # The first six are Okabe and Ito's; the rest were picked one by one as the colour farthest (CIELAB) from
+    # all before it in normal, deuteranope and protanope vision.
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#692D0F",
+    "#6969FF",
+    "#5A2D4B",
+    "#D2B469",
+    "#5A00A5",
+    "#E1004B",
+    "#2D693C",
+    "#781E78",
+    "#FFA5B4",
+    "#0F3CE1",
+    "#A53C0F",
+    "#D200B4",
+    "#00B7C4",
+    "#FF5A78",
+)
+"""Cell types by their number of cells; figures number them too, as nobody tells twenty colours apart."""
+
+UNSURE_COLOUR = "#8C8C8C"
+"""Synthetic cells whose type is unsure."""
+
+
+def type_colours(types: Iterable[str]) -> dict[str, str]:
+    """Give each cell type a colour.
+
+    Parameters
+    ----------
+    types
+        Names of the types, most important first. Beyond twenty types the colours start again.
+
+    Returns
+    -------
+    Colour (hexadecimal) of each type; ``"unsure"`` is always grey and uses up no colour.
+
+    References
+    ----------
+    Okabe and Ito, Color Universal Design, 2008, https://jfly.uni-koeln.de/color/.
+
+    Examples
+    --------
+    >>> type_colours(["B", "unsure", "NK"])
+    {'B': '#0072B2', 'unsure': '#8C8C8C', 'NK': '#D55E00'}
+    """
+    names = list(dict.fromkeys(str(name) for name in types))
+    sure = [name for name in names if name != UNSURE]
+    colours = {name: TYPE_COLOURS[i % len(TYPE_COLOURS)] for i, name in enumerate(sure)}
+    return {name: colours.get(name, UNSURE_COLOUR) for name in names}
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,3 +141,73 @@ def own_axes(ax: Axes | None, height: float, *, width: float = FIGURE_WIDTH) -> 
 def plain(text: str) -> str:
     """Keep matplotlib from reading mathematics between two dollar signs in a name."""
     return text.replace("$", r"\$")
+
+
+Drawn = TypeVar("Drawn", Axes, Figure)
+
+DOTS_PER_INCH = 200
+"""Of formats made of pixels."""
+
+
+def finish(drawn: Drawn, *, show: bool = False, save: str | Path | None = None) -> Drawn:
+    """Save and show what was drawn, when asked to, and return it.
+
+    Parameters
+    ----------
+    drawn
+        Axes or figure.
+    show
+        Whether to show the figure now; needs pyplot, which is not touched otherwise.
+    save
+        File to write; its ending chooses the format, of which svg and pdf are vector formats. Text stays text in a pdf
+        (TrueType) and becomes outlines in an svg.
+
+    Returns
+    -------
+    ``drawn``.
+
+    Raises
+    ------
+    InputError
+        If matplotlib has no format of that ending.
+    """
+    figure = drawn if isinstance(drawn, Figure) else drawn.figure.figure
+    if save is not None:
+        _save(figure, Path(save))
+    if show:
+        _show(figure)
+    return drawn
+
+
+def _save(figure: Figure, path: Path) -> None:
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix.lstrip(".").lower() not in known:
+        msg = f"save={str(path)!r} ends in {path.suffix!r}; expected one of: {', '.join(sorted(known))}"
+        raise InputError(msg)
+    with rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path"}):
+        figure.savefig(path, dpi=DOTS_PER_INCH, bbox_inches="tight")
+
+
+def _show(figure: Figure) -> None:
+    from matplotlib import pyplot as plt
+
+    # pyplot shows only figures that it made: ours takes the place of one of its own.
+    manager = plt.figure().canvas.manager
+    if manager is None:
+        return
+    manager.canvas.figure = figure
+    figure.set_canvas(manager.canvas)
+    plt.show()
+    plt.close(manager.num)
+
+
+SETTINGS: dict[Any, Any] = {"svg.fonttype": "path", "svg.hashsalt": "scgarage"}
+"""Outlines for text, and a fixed salt for the same bytes every time."""
+
+
+def figure_bytes(figure: Figure) -> bytes:
+    """Return the figure as SVG, the same bytes for the same figure."""
+    buffer = BytesIO()
+    with rc_context(SETTINGS):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()

@@ -2,6 +2,6 @@
 
 from scgarage.report.extras import GivenAudit, GivenUtility
 from scgarage.report.html import write_report
-from scgarage.report.versions import versions
+from scgarage.report.words import versions
 
 __all__ = ["GivenAudit", "GivenUtility", "versions", "write_report"]

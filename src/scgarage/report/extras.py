@@ -8,14 +8,11 @@ import numpy as np
 import pandas as pd
 
 from scgarage.errors import InputError
-from scgarage.privacy import Audit
-from scgarage.privacy.verdict import TITLES, WHOSE
-from scgarage.report.lights import Light
-from scgarage.report.numbers import NOTHING, decimals_for, number, with_sd
-from scgarage.structure.compare import COLUMNS as STRUCTURE_COLUMNS
-from scgarage.utility import RareUtility
-
-__all__ = ["GivenAudit", "GivenUtility", "Part", "privacy_part", "structure_part", "utility_part"]
+from scgarage.judge.clusters.run import COMPARED_COLUMNS as STRUCTURE_COLUMNS
+from scgarage.judge.privacy import Audit
+from scgarage.judge.privacy.result import TITLES, WHOSE
+from scgarage.judge.rare import RareUtility
+from scgarage.report.tables import NOTHING, Light, decimals_for, number, with_sd
 
 GivenAudit: TypeAlias = Audit | Mapping[str, Any]
 """An audit, or what ``Audit.save`` (JSON) or ``Audit.record`` made of it."""
@@ -120,7 +117,7 @@ def structure_part(table: pd.DataFrame) -> Part:
     """
     missing = [column for column in STRUCTURE_COLUMNS if column not in table]
     if missing or table.empty:
-        msg = f"structure lacks {', '.join(missing) or 'rows'}; pass what scgarage.structure.compare_structure returns"
+        msg = f"structure lacks {', '.join(missing) or 'rows'}; pass what sg.judge.compare_clusters returns"
         raise InputError(msg)
     rows = [_structure_row(row) for row in _records(table)]
     notes = list(dict.fromkeys(str(note) for note in table["note"] if isinstance(note, str) and note))

@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scgarage.errors import InputError
-from scgarage.evaluation import Evaluation
 from scgarage.io import atomic_output, check_output
-from scgarage.report import facts
+from scgarage.judge.evaluation import Evaluation
+from scgarage.report import words
 from scgarage.report.extras import (
     GivenAudit,
     GivenUtility,
@@ -24,27 +24,23 @@ from scgarage.report.extras import (
     utility_part,
 )
 from scgarage.report.figures import (
+    Section,
     composition_picture,
+    confusion_picture,
     embedding_picture,
     embedding_table,
+    gene_pictures,
     history_picture,
+    map_data,
     score_picture,
+    topology_pictures,
+    type_pictures,
 )
-from scgarage.report.gene_figures import gene_pictures
-from scgarage.report.lights import lights, sentence_lights
-from scgarage.report.methods import methods
-from scgarage.report.metric_table import metric_themes, rare_table
-from scgarage.report.model_words import model_words
-from scgarage.report.picture import Section
-from scgarage.report.scatter_map import map_data
 from scgarage.report.subject import Subject
-from scgarage.report.topology_figure import topology_pictures
-from scgarage.report.type_figures import confusion_picture, type_pictures
+from scgarage.report.tables import lights, metric_themes, rare_table, sentence_lights
 from scgarage.report.type_judgement import judge_types
 from scgarage.report.type_table import type_table
-from scgarage.report.versions import versions
-
-__all__ = ["write_report"]
+from scgarage.report.words import methods, model_words, versions
 
 T = TypeVar("T")
 
@@ -85,9 +81,9 @@ def write_report(
         Result of :func:`scgarage.audit` or what it saved; by default what the synthetic cells carry in
         ``uns["scgarage"]["audit"]``.
     utility
-        Result of :func:`scgarage.utility.rare_utility` or what it saved.
+        Result of :func:`scgarage.judge.rare.rare_utility` or what it saved.
     structure
-        Result of :func:`scgarage.structure.compare_structure`.
+        Result of :func:`scgarage.judge.clusters.compare_clusters`.
 
     Returns
     -------
@@ -134,11 +130,11 @@ def _content(evaluation: Evaluation, subject: Subject, parts: dict[str, Part | N
     counts = evaluation.settings.get("type_counts")
     shown = lights(evaluation.table, counts)
     return {
-        "data_set": facts.data_set_name(subject.split),
-        "model": facts.model_name(subject),
+        "data_set": words.data_set_name(subject.split),
+        "model": words.model_name(subject),
         "verdict": evaluation.verdict(),
         "sentence_lights": sentence_lights(evaluation.table, counts),
-        "compared": facts.compared(subject),
+        "compared": words.compared(subject),
         "themes": metric_themes(evaluation.table, shown),
         "n_repeats": evaluation.settings["n_repeats"],
         "rare": rare_table(evaluation.table, subject.counts, shown),
@@ -147,10 +143,10 @@ def _content(evaluation: Evaluation, subject: Subject, parts: dict[str, Part | N
         "rare_reason": _why_no_rare_types(subject),
         "words": model_words(subject.about),
         "methods": methods(subject, audited=parts["privacy"] is not None),
-        "judge": facts.judge_settings(subject),
-        "model_facts": facts.model_settings(subject),
-        "versions": facts.version_facts(subject),
-        "not_judged": facts.not_judged(subject, [name for name, part in parts.items() if part is not None]),
+        "judge": words.judge_settings(subject),
+        "model_facts": words.model_settings(subject),
+        "versions": words.version_facts(subject),
+        "not_judged": words.not_judged(subject, [name for name, part in parts.items() if part is not None]),
         "version": versions()["scgarage"],
         "date": datetime.now(UTC).strftime("%d %B %Y"),
         "script": Markup(files("scgarage.report").joinpath("map.js").read_text(encoding="utf-8")),  # noqa: S704

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage import plotting
-from scgarage.evaluation import Evaluation
-from scgarage.plotting.expression import counts_or_none, log_expression
-from scgarage.preprocess import Split, match_genes
-from scgarage.report.metric_table import rare_types
+from scgarage.io.cells import match_genes
+from scgarage.judge.evaluation import Evaluation
+from scgarage.plotting.embedding import counts_or_none, log_expression
+from scgarage.pp import Split
+from scgarage.report.tables import rare_types
 from scgarage.schema import UNS_KEY, UNSURE
-
-__all__ = ["Subject"]
 
 FIGURE_CELLS = 5_000
 """Cells of a part that the figures of genes and types use at most."""

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scgarage.evaluation.comparison import Comparison, draw, measure
-from scgarage.evaluation.inputs import prepare
-from scgarage.evaluation.space import predict_labels
+from scgarage.judge.evaluation.comparison import Comparison, draw, measure, predict_labels
+from scgarage.judge.evaluation.inputs import comparison_inputs
 from scgarage.metrics import METRICS
 from scgarage.report.subject import Subject
 from scgarage.schema import UNSURE
@@ -56,7 +55,7 @@ def judge_types(subject: Subject) -> TypeJudgement:
         When the cells cannot be compared.
     """
     settings = subject.settings
-    inputs = prepare(
+    inputs = comparison_inputs(
         subject.synthetic,
         subject.split,
         labels_key=subject.labels_key,

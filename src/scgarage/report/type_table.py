@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scgarage.report.metric_table import DECIMALS, HEADLINES, IN_FLOORS, Cell
-from scgarage.report.numbers import NOTHING, number
+from scgarage.report.tables import DECIMALS, HEADLINES, IN_FLOORS, NOTHING, Cell, number
 from scgarage.report.type_judgement import TYPE_METRICS, TypeJudgement
 
 __all__ = ["TypeTable", "type_table"]

@@ -1,6 +1,6 @@
-"""Attention as a score of cells."""
+"""Attention scores of cells and the selectors that follow them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anndata as ad
@@ -11,18 +11,15 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from scgarage.errors import InputError
-from scgarage.graph import knn_graph
+from scgarage.io.cells import expression_matrix
 from scgarage.io.matrix import as_matrix, row_sums
-from scgarage.preprocess import communities, expression_matrix
+from scgarage.pp import communities
+from scgarage.pp.graph import knn_graph
 from scgarage.schema import COUNTS_LAYER
-from scgarage.seeds.allocation import top_per_type, type_quotas
-from scgarage.seeds.cell_types import CellTypes
-from scgarage.seeds.gat import GATSettings, train_gat
-from scgarage.seeds.points import log_expression, points_of
-from scgarage.seeds.sent_attention import SentAttention, dense_rows, sent_attention
+from scgarage.seeds.gat import GATSettings, SentAttention, dense_rows, sent_attention, train_gat
+from scgarage.seeds.quotas import CellTypes, Seeds, check_n_seeds, top_cells, top_per_type, type_quotas
+from scgarage.seeds.selectors import log_expression, points_of
 from scgarage.training import TrainResult
-
-__all__ = ["AttentionScores", "attention_scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,3 +208,124 @@ def _library_size(adata: ad.AnnData) -> NDArray[np.float64]:
     if "total_counts" in adata.obs:
         return np.asarray(adata.obs["total_counts"], dtype=np.float64)
     return np.zeros(adata.n_obs)
+
+
+@dataclass(frozen=True)
+class AttentionSelector:
+    """Quotas per cell type, filled with the cells that send most attention.
+
+    Most of the score is the number of cells that list a cell as their neighbour, and it finds rare cells no better than
+    chance; the quotas give rare types their seeds (docs/research/log.md).
+
+    Attributes
+    ----------
+    labels_key
+        Column of ``obs`` with the cell types; without, the network learns communities and the highest scores of all
+        cells are taken.
+    use_rep
+        Slot of ``obsm`` that the neighbour graph is built on; ``None`` for components of ``X`` in which every type
+        counts the same.
+    gat
+        Network and training.
+    correct_degree
+        Whether to take the number of cells that list a cell out of its score, see
+        :func:`scgarage.seeds.attention_scores`.
+    power, rare_boost, minimum
+        Quotas, see :func:`scgarage.seeds.type_quotas`.
+    rare_fraction, rare_threshold
+        When a type is rare, see :func:`scgarage.seeds.rare_types`.
+    random_state
+        Seed.
+
+    References
+    ----------
+    Ganguly et al., bioRxiv 2025, doi:10.1101/2025.09.28.679012.
+    """
+
+    labels_key: str | None = None
+    use_rep: str | None = "X_pca"
+    gat: GATSettings = field(default_factory=GATSettings)
+    power: float = 1.0
+    rare_boost: float = 2.0
+    minimum: int = 1
+    rare_fraction: float = 0.05
+    rare_threshold: int | None = None
+    random_state: int = 0
+    correct_degree: bool = False
+
+    def select(self, adata: ad.AnnData, n: int) -> Seeds:
+        """Pick ``n`` distinct cells; see :class:`scgarage.seeds.SeedSelector`.
+
+        Raises
+        ------
+        InputError
+            When ``n`` is out of range, or as :func:`attention_scores`.
+        """
+        check_n_seeds(adata, n)
+        attention = attention_scores(
+            adata, labels_key=self.labels_key, use_rep=self.use_rep, settings=self.gat,
+            rare_fraction=self.rare_fraction, rare_threshold=self.rare_threshold,
+            random_state=self.random_state, correct_degree=self.correct_degree,
+        )  # fmt: skip
+        types, scores = attention.types, attention.scores
+        rng = np.random.default_rng(self.random_state)
+        if self.labels_key is None:
+            return Seeds(top_cells(scores, n, rng), scores, attention.diagnostics, attention.history)
+        quotas = type_quotas(
+            types.counts,
+            n,
+            power=self.power,
+            rare_boost=self.rare_boost,
+            rare=types.rare,
+            minimum=self.minimum,
+        )
+        indices = top_per_type(types.codes, scores, quotas, rng)
+        return Seeds(indices, scores, attention.diagnostics | types.describe(indices), attention.history)
+
+
+@dataclass(frozen=True)
+class GlobalTopSelector:
+    """The cells that send most attention, without quotas: any type may be left without a seed.
+
+    Attributes
+    ----------
+    labels_key
+        Column of ``obs`` with the cell types, which the network learns; without, it learns communities.
+    use_rep
+        Slot of ``obsm`` that the neighbour graph is built on.
+    gat
+        Network and training.
+    rare_fraction, rare_threshold
+        When a type is rare, see :func:`scgarage.seeds.rare_types`.
+    random_state
+        Seed.
+
+    References
+    ----------
+    Ganguly et al., bioRxiv 2025, doi:10.1101/2025.09.28.679012.
+    """
+
+    labels_key: str | None = None
+    use_rep: str = "X_pca"
+    gat: GATSettings = field(default_factory=GATSettings)
+    rare_fraction: float = 0.05
+    rare_threshold: int | None = None
+    random_state: int = 0
+
+    def select(self, adata: ad.AnnData, n: int) -> Seeds:
+        """Pick ``n`` distinct cells; see :class:`scgarage.seeds.SeedSelector`.
+
+        Raises
+        ------
+        InputError
+            When ``n`` is out of range, or as :func:`scgarage.seeds.attention_scores`.
+        """
+        check_n_seeds(adata, n)
+        attention = attention_scores(
+            adata, labels_key=self.labels_key, use_rep=self.use_rep, settings=self.gat,
+            rare_fraction=self.rare_fraction, rare_threshold=self.rare_threshold,
+            random_state=self.random_state,
+        )  # fmt: skip
+        indices = top_cells(attention.scores, n, np.random.default_rng(self.random_state))
+        rare = {} if self.labels_key is None else attention.types.describe(indices)
+        return Seeds(indices, attention.scores, attention.diagnostics | rare, attention.history)

@@ -1,15 +1,27 @@
 """DNA and protein sequences of a fixed length: FASTA files, simulation, a GAN, and its judge."""
 
-from scgarage.sequences.alphabet import ALPHABETS, DNA, PROTEIN, Alphabet, find_alphabet
 from scgarage.sequences.comparators import independent_letters, markov_chain, position_letters
-from scgarage.sequences.config import SequenceGanConfig
-from scgarage.sequences.fasta import FastaRecord, read_fasta, write_fasta
-from scgarage.sequences.gan import SequenceGan
-from scgarage.sequences.judge import (
+from scgarage.sequences.evaluation import (
     c2st_kmers,
     c2st_letters,
     copy_share,
     evaluate_sequences,
+    nearest_mismatches,
+    nearness_to_training,
+)
+from scgarage.sequences.fasta import (
+    ALPHABETS,
+    DNA,
+    PROTEIN,
+    Alphabet,
+    FastaRecord,
+    find_alphabet,
+    read_fasta,
+    write_fasta,
+)
+from scgarage.sequences.gan import SequenceGan, SequenceGanConfig
+from scgarage.sequences.motif import MOTIFS, Motif, simulate_sequences
+from scgarage.sequences.statistics import (
     gc_content,
     gc_distance,
     hit_share,
@@ -18,13 +30,9 @@ from scgarage.sequences.judge import (
     kmer_distance,
     kmer_spectrum,
     motif_table,
-    nearest_mismatches,
-    nearness_to_training,
     position_weights,
     position_weights_distance,
 )
-from scgarage.sequences.motif import MOTIFS, Motif
-from scgarage.sequences.simulate import simulate_sequences
 from scgarage.sequences.windows import Windows
 
 __all__ = [

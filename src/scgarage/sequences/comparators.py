@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 from scgarage.errors import InputError
 from scgarage.sequences.windows import Windows
 
-__all__ = ["independent_letters", "markov_chain", "position_letters"]
-
 PSEUDOCOUNT = 0.5
 
 

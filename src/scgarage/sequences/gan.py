@@ -1,7 +1,8 @@
-"""The sequence GAN."""
+"""A GAN for DNA and protein sequences."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -11,21 +12,255 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import conv1d, one_hot
+from torch.optim import Adam
 
 from scgarage.errors import InputError
+from scgarage.losses import GradientPenalty, Wasserstein, sliced_wasserstein
 from scgarage.models import persistence
-from scgarage.models.config import config_from_values, config_values, make_config
-from scgarage.models.options import FitOptions
-from scgarage.sequences.adversary import CLASS, CODES, Adversary
-from scgarage.sequences.alphabet import find_alphabet
-from scgarage.sequences.config import SequenceGanConfig
+from scgarage.models.base import FitOptions, config_from_values, config_values, make_config
+from scgarage.nn import TemperatureSchedule
+from scgarage.sequences.fasta import find_alphabet
 from scgarage.sequences.networks import SequenceGenerator, make_critic
-from scgarage.sequences.request import requested_classes
-from scgarage.sequences.validation import validator
 from scgarage.sequences.windows import Windows
-from scgarage.training import Batch, Batches, Phase, TrainResult, TrainSettings, seeded, train
+from scgarage.training import Batch, Batches, Losses, Phase, TrainResult, TrainSettings, seeded, train
 
-__all__ = ["SequenceGan"]
+
+@dataclass(frozen=True)
+class SequenceGanConfig:
+    """Settings of :class:`~scgarage.sequences.SequenceGan`; *ours* where no other source is named.
+
+    Attributes
+    ----------
+    n_latent
+        Dimensions of the noise.
+    n_channels, kernel_size
+        Width of the convolutions, and letters that one sees: about a motif.
+    generator_blocks, critic_blocks
+        Residual blocks (Gulrajani et al.: 5 of 512 channels for text of 32 letters; ours suit a CPU).
+    n_features
+        Width of the critic's last layer.
+    penalty_weight
+        Weight of the gradient penalty (Gulrajani et al.: 10).
+    straight_through
+        Whether the critic sees exact one-hot letters of generated sequences, or relaxed ones.
+    first_temperature, last_temperature
+        Temperature of the Gumbel-softmax, which falls exponentially over the iterations.
+    n_iterations, batch_size, n_critic_steps
+        Largest number of iterations, sequences per batch, critic steps in an iteration (Gulrajani et al.: 5).
+    learning_rate, adam_betas
+        Adam (Gulrajani et al.: 1e-4, 0.5 and 0.9).
+    validate_every, patience, ema_decay
+        Iterations between two validation scores; scores without improvement before training stops; decay of the moving
+        average of the generator's weights.
+    random_state
+        Seed.
+    """
+
+    n_latent: int = 64
+    n_channels: int = 64
+    kernel_size: int = 9
+    generator_blocks: int = 1
+    critic_blocks: int = 0
+    n_features: int = 128
+    penalty_weight: float = 10.0
+    straight_through: bool = True
+    first_temperature: float = 1.0
+    last_temperature: float = 0.5
+    n_iterations: int = 2000
+    batch_size: int = 64
+    n_critic_steps: int = 3
+    learning_rate: float = 1e-3
+    adam_betas: tuple[float, float] = (0.5, 0.9)
+    validate_every: int = 100
+    patience: int | None = 10
+    ema_decay: float | None = 0.99
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("n_latent", "n_channels", "n_features", "n_critic_steps", "n_iterations", "batch_size"):
+            if getattr(self, name) < 1:
+                msg = f"{name} must be at least 1; found {getattr(self, name)}"
+                raise InputError(msg)
+        if min(self.generator_blocks, self.critic_blocks) < 0 or self.kernel_size % 2 == 0 or self.kernel_size < 1:
+            msg = (
+                f"generator_blocks={self.generator_blocks}, critic_blocks={self.critic_blocks}, "
+                f"kernel_size={self.kernel_size}; expected blocks >= 0 and an odd kernel_size >= 1"
+            )
+            raise InputError(msg)
+        if self.penalty_weight <= 0 or not self.first_temperature >= self.last_temperature > 0:
+            msg = (
+                f"penalty_weight={self.penalty_weight}, temperatures {self.first_temperature} to "
+                f"{self.last_temperature}; expected a weight above 0 and temperatures that fall and stay above 0"
+            )
+            raise InputError(msg)
+
+
+def requested_classes(
+    spec: int | Mapping[str, int], class_counts: Mapping[str, int], *, random_state: int
+) -> NDArray[np.int64]:
+    """Return the class number of each sequence, int64 (n_sequences,); all 0 without classes.
+
+    Parameters
+    ----------
+    spec
+        A number of sequences, whose classes are drawn as in training, or a number for each class.
+    class_counts
+        Training sequences of each class, in the order of their numbers.
+    random_state
+        Seed.
+
+    Raises
+    ------
+    InputError
+        When the request has unknown classes or odd numbers.
+    """
+    classes = list(class_counts)
+    if isinstance(spec, int) and spec > 0:
+        if not classes:
+            return np.zeros(spec, dtype=np.int64)
+        seen = np.array(list(class_counts.values()))
+        drawn = np.random.default_rng(random_state).multinomial(spec, seen / seen.sum())
+        return np.repeat(np.arange(len(classes)), drawn)
+    counts = {} if isinstance(spec, int) else dict(spec)
+    unknown = sorted(set(counts) - set(classes))
+    if not counts or unknown or min(counts.values()) < 0 or not sum(counts.values()):
+        msg = (
+            f"cannot make {spec!r} sequences; expected a number above 0, or numbers for classes among "
+            f"{classes or 'none: the model was fitted without classes'}"
+        )
+        raise InputError(msg)
+    return np.repeat([classes.index(label) for label in counts], list(counts.values()))
+
+
+N_FILTERS, WIDTH = 128, 6
+N_COPIES = 4
+
+
+def random_features(sequences: Tensor, *, random_state: int = 0) -> Tensor:
+    r"""Return how well random filters fit a sequence, at its best place and on average.
+
+    .. math:: \max_i \langle w_f, x_{i:i+w} \rangle, \qquad \mathrm{mean}_i\, \max(0, \langle w_f, x_{i:i+w} \rangle)
+
+    The judge counts words and looks for motifs; what a model is tuned on is never what it is judged by.
+
+    Parameters
+    ----------
+    sequences
+        One-hot letters, ``(n, n_positions, n_letters)``.
+    random_state
+        Seed of the filters :math:`w_f`.
+
+    Returns
+    -------
+    Shape ``(n, 2 * n_filters)``.
+    """
+    width = min(WIDTH, sequences.shape[1])
+    generator = torch.Generator().manual_seed(random_state)
+    filters = torch.randn((N_FILTERS, sequences.shape[2], width), generator=generator) / width**0.5
+    fits = conv1d(sequences.transpose(1, 2), filters.to(sequences))
+    return torch.cat([fits.amax(dim=2), fits.relu().mean(dim=2)], dim=1)
+
+
+def validator(generator: nn.Module, codes: Tensor, classes: Tensor, *, n_letters: int) -> Callable[[], float]:
+    """Return a function for the distance of generated to validation sequences, mean over classes.
+
+    Parameters
+    ----------
+    generator
+        The network; it is given class numbers.
+    codes, classes
+        Validation sequences, int64 ``(n, n_positions)``, and their class numbers ``(n,)``.
+    n_letters
+        Letters of the alphabet.
+    """
+    n_classes = int(classes.max()) + 1
+    real = random_features(one_hot(codes, n_letters).float())
+
+    def score() -> float:
+        repeated = classes.repeat(N_COPIES)
+        device = next(generator.parameters()).device
+        made = random_features(generator(repeated.to(device)).cpu())
+        noise = torch.Generator().manual_seed(0)
+        distances = [
+            sliced_wasserstein(made[repeated == label], real[classes == label], generator=noise)
+            for label in range(n_classes)
+            if (classes == label).any()
+        ]
+        return float(torch.stack(distances).mean())
+
+    return score
+
+
+CODES, CLASS = "codes", "class"
+"""Columns of the batches: letters, int64 ``(n, n_positions)``, and class numbers, int64 ``(n,)``."""
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """Generator and critic, and how they take turns.
+
+    Attributes
+    ----------
+    generator, critic
+        The networks.
+    config
+        Settings.
+    n_letters
+        Letters of the alphabet.
+    conditional
+        Whether the critic is told the class.
+    """
+
+    generator: SequenceGenerator
+    critic: nn.Module
+    config: SequenceGanConfig
+    n_letters: int
+    conditional: bool
+
+    def phases(self) -> list[Phase]:
+        """Critic steps, then one generator step, after which the temperature falls."""
+        c = self.config
+        schedule = TemperatureSchedule(c.first_temperature, c.last_temperature, n_steps=c.n_iterations)
+        optimizers = [
+            Adam(network.parameters(), lr=c.learning_rate, betas=c.adam_betas)
+            for network in (self.critic, self.generator)
+        ]
+        return [
+            Phase("critic", self.critic, optimizers[0], self._critic_losses, n_steps=c.n_critic_steps),
+            Phase(
+                "generator",
+                self.generator,
+                optimizers[1],
+                self._generator_losses,
+                after_step=lambda _: self.generator.anneal(schedule),
+            ),
+        ]
+
+    def _scores(self, critic: nn.Module, sequences: Tensor, batch: Batch) -> Tensor:
+        """Return the critic's outputs for sequences that belong to the batch, once or several times over."""
+        if not self.conditional:
+            return cast("Tensor", critic(sequences))
+        classes = batch[CLASS].repeat(len(sequences) // len(batch[CLASS]))
+        return cast("Tensor", critic(sequences, classes))
+
+    def _critic_losses(self, critic: nn.Module, batch: Batch) -> Losses:
+        real = one_hot(batch[CODES], self.n_letters).float()
+        with torch.no_grad():
+            fake = self.generator(batch[CLASS])
+        # One pass over both halves: half the calls, and DDP allows one forward per backward.
+        both = self._scores(critic, torch.cat([real, fake]), batch)
+        on_real, on_fake = both[: len(real)], both[len(real) :]
+        penalty = GradientPenalty(self.config.penalty_weight).loss(
+            lambda between: self._scores(critic, between, batch), real, fake
+        )
+        loss = Wasserstein().critic_loss(on_real, on_fake) + penalty
+        return {"loss": loss, "real": on_real.mean(), "fake": on_fake.mean(), "penalty": penalty}
+
+    def _generator_losses(self, generator: nn.Module, batch: Batch) -> Losses:
+        fake = generator(batch[CLASS])
+        return {"loss": Wasserstein().generator_loss(self._scores(self.critic, fake, batch))}
+
 
 CHUNK = 4096
 """Sequences generated at a time, which bounds memory."""

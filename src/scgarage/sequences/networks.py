@@ -8,8 +8,6 @@ from torch.nn.functional import leaky_relu, one_hot
 
 from scgarage.nn import CategoricalHead, ProjectionCritic, TemperatureSchedule
 
-__all__ = ["SequenceGenerator", "make_critic"]
-
 LEAK = 0.2
 N_LOCAL = 16
 """Dimensions of the noise at each position."""

@@ -11,10 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scgarage.errors import InputError
-from scgarage.sequences.alphabet import DNA, UNKNOWN, Alphabet
-from scgarage.sequences.fasta import FastaRecord
-
-__all__ = ["Windows", "classes_of", "held_out"]
+from scgarage.sequences.fasta import DNA, UNKNOWN, Alphabet, FastaRecord
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,30 +1,183 @@
-"""The one training loop: every network of scgarage, GAT, GAN, VAE or autoencoder, is trained here."""
+"""The only training loop: phases, early stopping, moving average."""
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from scgarage.errors import InputError, OutputExistsError, TrainingError
 from scgarage.training import checkpoint as ckpt
-from scgarage.training.averaging import BestWeights, MovingAverage
-from scgarage.training.batches import Batch, Batches
-from scgarage.training.fabric import launch
-from scgarage.training.history import History
-from scgarage.training.modes import Freezer, evaluating
-from scgarage.training.phase import Losses, Phase
-from scgarage.training.progress import progress_bar
-from scgarage.training.randomness import reseed, seeded
-from scgarage.training.settings import TrainSettings
+from scgarage.training.batches import Batch, Batches, reseed, seeded
+from scgarage.training.monitor import History, progress_bar
+from scgarage.training.settings import TrainSettings, launch
 
-__all__ = ["TrainResult", "train"]
+Losses: TypeAlias = dict[str, Tensor]
+"""Scalars by name; ``"loss"`` is differentiated, all are written to the history."""
+
+
+@dataclass
+class Phase:
+    """What the loop does for one network in every iteration.
+
+    A VAE has one phase; a GAN has two, critic and generator, with their own optimisers and numbers of steps.
+
+    Attributes
+    ----------
+    name
+        Prefix of the history columns, such as ``"critic"``; differs between phases.
+    module
+        The network that ``optimizer`` updates. The other phases' networks are frozen meanwhile.
+    optimizer
+        Optimiser of ``module``'s parameters.
+    loss
+        Function of the network and a batch, both on the device, that returns the losses. It must call the
+        network that it is given, and by its ``forward`` only: with several processes that is what adds up
+        their gradients. Other networks are reached through the closure.
+    n_steps
+        Steps per iteration, each on its own batch.
+    clip_norm
+        Largest gradient norm, or ``None``.
+    after_step
+        Called without gradients after each step with the losses (means over the processes, on the device):
+        weight clipping, balance terms. What it changes must be parameters or buffers of ``module``, or a
+        resumed run cannot know it.
+    """
+
+    name: str
+    module: nn.Module
+    optimizer: Optimizer
+    loss: Callable[[nn.Module, Batch], Losses]
+    n_steps: int = 1
+    clip_norm: float | None = None
+    after_step: Callable[[Losses], None] | None = None
+
+
+class Freezer:
+    """Switch gradients on for one network at a time.
+
+    Parameters that were frozen from the start stay frozen. A parameter that two networks share learns with
+    both.
+
+    Parameters
+    ----------
+    modules
+        The networks that take turns.
+    """
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        self.parameters = [[p for p in module.parameters() if p.requires_grad] for module in modules]
+
+    def only(self, number: int) -> None:
+        """Let network ``number`` learn and freeze the others."""
+        self._switch(on=False)
+        for parameter in self.parameters[number]:
+            parameter.requires_grad_(True)  # noqa: FBT003  (torch's signature)
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Let every network learn again when the block ends, however it ends."""
+        try:
+            yield
+        finally:
+            self._switch(on=True)
+
+    def _switch(self, *, on: bool) -> None:
+        for parameters in self.parameters:
+            for parameter in parameters:
+                parameter.requires_grad_(on)
+
+
+@contextmanager
+def evaluating(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Put networks into evaluation mode for the length of a block, and every layer back as it was."""
+    modes = [(layer, layer.training) for module in modules for layer in module.modules()]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for layer, training in modes:
+            layer.training = training
+
+
+class MovingAverage:
+    r"""Exponential moving average of a network's parameters and buffers.
+
+    .. math:: \bar w_1 = w_1, \qquad \bar w_t = d\, \bar w_{t-1} + (1 - d)\, w_t
+
+    Buffers of whole numbers (counters, index tables) are copied, because an average of them means nothing.
+
+    Parameters
+    ----------
+    module
+        The network, on its device.
+    decay
+        Share :math:`d` of the old average, in (0, 1).
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module = module
+        self.decay = decay
+        self.model = AveragedModel(module, multi_avg_fn=self._move, use_buffers=True)
+
+    @torch.no_grad()
+    def _move(self, averages: Sequence[Tensor], weights: Sequence[Tensor], _: Tensor | int) -> None:
+        for average, weight in zip(averages, weights, strict=True):
+            if average.is_floating_point() or average.is_complex():
+                average.lerp_(weight, 1 - self.decay)
+            else:
+                average.copy_(weight)
+
+    def update(self) -> None:
+        """Take the weights as they are now into the average."""
+        self.model.update_parameters(self.module)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Put the average into the network for the length of a block."""
+        kept = {name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()}
+        self.module.load_state_dict(self.model.module.state_dict())
+        try:
+            yield
+        finally:
+            self.module.load_state_dict(kept)
+
+
+@dataclass
+class BestWeights:
+    """The weights with the lowest score so far.
+
+    Attributes
+    ----------
+    score, step
+        Their score and iteration.
+    stale
+        Scores since then that were not lower.
+    weights
+        Tensors by name; empty before the first finite score.
+    """
+
+    score: float = math.inf
+    step: int = 0
+    stale: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def is_beaten_by(self, score: float, step: int) -> bool:
+        """Take note of a score and say whether it is the lowest so far."""
+        if score < self.score:
+            self.score, self.step, self.stale = score, step, 0
+            return True
+        self.stale += 1
+        return False
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,15 @@
-"""How long and on what a network is trained."""
+"""Settings of a training and the machine it runs on."""
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import torch
 
 from scgarage.errors import InputError
-
-__all__ = ["TrainSettings"]
 
 PRECISIONS = ("32-true", "bf16-mixed")
 
@@ -77,3 +81,48 @@ class TrainSettings:
         if self.precision not in PRECISIONS:
             msg = f"precision must be one of {', '.join(map(repr, PRECISIONS))}; found {self.precision!r}"
             raise InputError(msg)
+
+
+def launch(settings: TrainSettings) -> Any:
+    """Return a launched ``Fabric``; with several devices this is where the other processes start."""
+    from lightning_fabric import Fabric
+
+    with _quiet():
+        fabric = Fabric(
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            strategy=settings.strategy,
+            precision=settings.precision,
+        )
+        fabric.launch()
+    return fabric
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back notes on the machine that a user of scgarage can do nothing about; real warnings pass."""
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # One process on the login node or inside a SLURM job is what is wanted.
+            warnings.filterwarnings("ignore", message="The `srun` command is available on your system")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one processor thread inside the block.
+
+    For small networks: their operations take microseconds, and a second thread that another program keeps from running
+    makes every one of them wait: on busy cores the adversarial stage of the default model took minutes, not seconds.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,7 +1,6 @@
 import pytest
 
-from scgarage.evaluation.sensitivity import DEFECTS, Defect
-from scgarage.evaluation.sensitivity.catalogue import ONE_BATCH
+from scgarage.judge.evaluation.sensitivity import DEFECTS, ONE_BATCH, Defect
 from scgarage.metrics import METRICS
 
 

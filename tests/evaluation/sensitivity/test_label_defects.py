@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from anndata import AnnData
 
-from scgarage.evaluation.sensitivity import label_defects as defects
+from scgarage.judge.evaluation import sensitivity as defects
 
 KEY = "cell_type"
 

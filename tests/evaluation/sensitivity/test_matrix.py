@@ -6,9 +6,8 @@ import pytest
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.evaluation.sensitivity import DEFECTS, FLAGGED, blind_metrics, sensitivity_matrix
-from scgarage.evaluation.sensitivity.matrix import _deviations
-from scgarage.preprocess import Split, split
+from scgarage.judge.evaluation.sensitivity import DEFECTS, FLAGGED, _deviations, blind_metrics, sensitivity_matrix
+from scgarage.pp import Split, split
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 SLOW = {"c2st_forest", "c2st_forest_genes"}

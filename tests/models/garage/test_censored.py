@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scgarage.models.garage.censored import FAR, Censored, draw_scores, normal_score
+from scgarage.models.garage.factors import FAR, Censored, draw_scores, normal_score
 
 
 def intervals(low, high, n_cells=20_000):

@@ -4,7 +4,7 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from scgarage.models.garage.clusters import CLOSED, SMALLEST, _with_islands, _without_small, cluster
+from scgarage.models.garage.positions import CLOSED, SMALLEST, _with_islands, _without_small, cluster
 
 
 def planted(n_rare=8, seed=0):

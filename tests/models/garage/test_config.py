@@ -4,7 +4,7 @@ import pytest
 
 from scgarage.errors import InputError
 from scgarage.models.garage import Garage, GarageConfig
-from scgarage.models.garage.config import JITTERS
+from scgarage.models.garage.model import JITTERS
 from scgarage.seeds import SELECTORS
 
 

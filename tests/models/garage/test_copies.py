@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.models.garage.copies import Fingerprints
+from scgarage.models.garage.redraw import Fingerprints
 
 
 def cells(n_cells=300, n_genes=40, seed=0):

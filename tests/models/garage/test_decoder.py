@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from scgarage.models.garage import decoder as decoder_module
-from scgarage.models.garage.decoder import Cells, Decoder, GibbsSettings, censor
-from scgarage.models.garage.depth import Depth
-from scgarage.models.garage.hurdle import Hurdle
-from scgarage.models.garage.poisson_mixture import PoissonMixture
+from scgarage.models.garage import factors as decoder_module
+from scgarage.models.garage.factors import Cells, Decoder, GibbsSettings, censor
+from scgarage.models.garage.marginals import Hurdle, PoissonMixture
+from scgarage.models.garage.strata import Depth
 
 GIBBS = GibbsSettings(n_factors=2, n_sweeps=15, n_kept=3, ridge=5.0, min_cells=10)
 DEPTH = Depth(np.array([7.0]), np.array([0.25]), np.ones(1), np.zeros(1))

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.models.garage.depth import FARTHEST, Depth
-from scgarage.models.garage.depth_slope import SLOPES, fit_slopes
-from scgarage.models.garage.strata import Strata
+from scgarage.models.garage.strata import FARTHEST, SLOPES, Depth, Strata, fit_slopes
 
 
 def simulated(slopes, n_cells=4000, level=3.0, seed=0):

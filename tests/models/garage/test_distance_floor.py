@@ -3,8 +3,8 @@ import pytest
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from scgarage.models.garage.distance_floor import FLOOR, DistanceFloor
-from scgarage.preprocess import log1p_cp10k
+from scgarage.io.cells import log1p_cp10k
+from scgarage.models.garage.redraw import FLOOR, DistanceFloor
 
 GENES = np.arange(80)
 LABELS = np.repeat([0, 1], 150)

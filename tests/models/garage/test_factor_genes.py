@@ -1,7 +1,7 @@
 import numpy as np
 from scipy import sparse
 
-from scgarage.models.garage.factor_genes import factor_genes
+from scgarage.models.garage.factor_model import factor_genes
 
 
 def varied():

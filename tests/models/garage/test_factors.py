@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scgarage.models.garage.censored import FAR, Censored
-from scgarage.models.garage.factors import Factors
+from scgarage.models.garage.factors import FAR, Censored, Factors
 
 N_GENES, N_FACTORS = 40, 3
 SETTINGS = {"n_sweeps": 40, "n_kept": 4, "ridge": 1.0}

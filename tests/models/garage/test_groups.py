@@ -7,7 +7,7 @@ from scipy import sparse
 import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.models import FitOptions, Garage, load
-from scgarage.models.garage.groups import Groups
+from scgarage.models.garage.factor_model import Groups
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 FAST = {"n_factors": 4, "n_sweeps": 5, "n_kept": 2, "n_iterations": 6, "validate_every": 2, "hidden": (16,)}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.models.garage.hurdle import LEVELS, Hurdle
+from scgarage.models.garage.marginals import LEVELS, Hurdle
 
 
 def log_normal(n_cells=400, seed=0):

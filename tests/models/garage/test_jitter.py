@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from scgarage.models.garage.jitter import MIN_VALIDATION, choose_jitter
-from scgarage.models.garage.latent import Latent
+from scgarage.models.garage.model import MIN_VALIDATION, choose_jitter
+from scgarage.models.garage.positions import Latent
 from scgarage.models.garage.strata import Strata
 
 CANDIDATES = (0.5, 0.7, 0.85, 1.0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.models.garage.latent import DEPTH_MARGIN, Latent
+from scgarage.models.garage.positions import DEPTH_MARGIN, Latent
 from scgarage.models.garage.strata import Strata
 
 N_DIMS = 4

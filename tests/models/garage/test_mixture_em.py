@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.models.garage import mixture_em
-from scgarage.models.garage.mixture_em import fit_weights
-from scgarage.models.garage.mixture_grid import GRID, log_pmf
+from scgarage.models.garage import mixture as mixture_em
+from scgarage.models.garage.mixture import GRID, fit_weights, log_pmf
 
 
 def simulated(n_cells=600, seed=0):

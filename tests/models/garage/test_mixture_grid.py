@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scgarage.models.garage.mixture_grid import GRID, LIMIT, SHAPE, climb, log_pmf, relative_cdf, zero_probability
+from scgarage.models.garage.mixture import GRID, LIMIT, SHAPE, climb, log_pmf, relative_cdf, zero_probability
 
 RNG = np.random.default_rng(0)
 

@@ -11,9 +11,9 @@ from scipy import sparse
 
 import scgarage as sg
 from scgarage.errors import InputError
+from scgarage.io.cells import log1p_cp10k
 from scgarage.models import FitOptions, Garage, load
-from scgarage.models.garage.poisson_mixture import PoissonMixture
-from scgarage.preprocess import log1p_cp10k
+from scgarage.models.garage.marginals import PoissonMixture
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 FAST = {

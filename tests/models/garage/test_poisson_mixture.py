@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from scgarage.models.garage.depth import Depth
-from scgarage.models.garage.mixture_grid import GRID, LIMIT, SHAPE
-from scgarage.models.garage.poisson_mixture import PoissonMixture
-from scgarage.models.garage.strata import Strata
+from scgarage.models.garage.marginals import PoissonMixture
+from scgarage.models.garage.mixture import GRID, LIMIT, SHAPE
+from scgarage.models.garage.strata import Depth, Strata
 
 N_CELLS = 3000
 

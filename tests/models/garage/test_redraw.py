@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.models.garage.copies import Fingerprints
-from scgarage.models.garage.distance_floor import DistanceFloor
-from scgarage.models.garage.redraw import N_REDRAWS, redraw
-from scgarage.preprocess import log1p_cp10k
+from scgarage.io.cells import log1p_cp10k
+from scgarage.models.garage.redraw import N_REDRAWS, DistanceFloor, Fingerprints, redraw
 
 
 def cells(seed: int, n_cells: int = 120) -> sparse.csr_matrix:

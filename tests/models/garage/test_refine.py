@@ -5,7 +5,7 @@ from torch import nn
 
 from scgarage.errors import InputError
 from scgarage.losses import OBJECTIVES, R1, R2, Relativistic
-from scgarage.models.garage.refine import REAL, START, TYPE, Refiner, critic, refining_game, refining_phases
+from scgarage.models.garage.model import REAL, START, TYPE, Refiner, critic, refining_game, refining_phases
 
 N_DIMS, N_TYPES = 3, 2
 

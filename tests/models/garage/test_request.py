@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scgarage.models.garage.request import divide
+from scgarage.models.garage.factor_model import divide
 from scgarage.models.garage.strata import Strata
 
 TYPES, BATCHES = ("B", "NK", "T"), ("x", "y")

@@ -7,8 +7,8 @@ from scipy import sparse
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.models.garage.seeding import FEWEST, at_most, choose_seeds
-from scgarage.preprocess import balanced_components
+from scgarage.models.garage.positions import FEWEST, at_most, choose_seeds
+from scgarage.pp import balanced_components
 from scgarage.seeds import SELECTORS, farthest_first
 
 BY_SCORE = [name for name in SELECTORS if name not in ("stratified", "attention", "global_top")]

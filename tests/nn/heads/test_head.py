@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from scgarage.errors import InputError
+from scgarage.io.cells import counts_from_log_expr as numpy_counts_from_log_expr
 from scgarage.nn import HEADS, Head
-from scgarage.nn.heads.head import counts_from_log_expr
-from scgarage.preprocess import counts_from_log_expr as numpy_counts_from_log_expr
+from scgarage.nn.heads import counts_from_log_expr
 
 N_CELLS, N_GENES = 6, 5
 LIBRARY = torch.tensor([100.0, 500.0, 1000.0, 2000.0, 20.0, 1.0])

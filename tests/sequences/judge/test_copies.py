@@ -2,14 +2,7 @@ import numpy as np
 import pytest
 
 from scgarage.errors import InputError
-from scgarage.sequences import (
-    MOTIFS,
-    Windows,
-    copy_share,
-    nearest_mismatches,
-    nearness_to_training,
-    simulate_sequences,
-)
+from scgarage.sequences import MOTIFS, Windows, copy_share, nearest_mismatches, nearness_to_training, simulate_sequences
 
 
 @pytest.fixture(scope="module")

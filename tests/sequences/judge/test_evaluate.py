@@ -3,7 +3,7 @@ import pytest
 
 from scgarage.errors import InputError
 from scgarage.sequences import MOTIFS, evaluate_sequences, independent_letters, simulate_sequences
-from scgarage.sequences.judge.evaluate import COLUMNS
+from scgarage.sequences.evaluation import COLUMNS
 
 
 @pytest.fixture(scope="module")

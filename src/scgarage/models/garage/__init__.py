@@ -1,6 +1,5 @@
 """The default model: free marginals, shared factors, and an adversarial generator of latent positions."""
 
-from scgarage.models.garage.config import GarageConfig
-from scgarage.models.garage.model import Garage
+from scgarage.models.garage.model import Garage, GarageConfig
 
 __all__ = ["Garage", "GarageConfig"]

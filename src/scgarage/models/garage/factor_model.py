@@ -1,38 +1,250 @@
-"""Counts of all genes given a position of each cell among shared factors."""
+"""The part that garage and flow share: marginals, factors, strata and how cells are decoded."""
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.neighbors import KNeighborsClassifier
 
-from scgarage.models.base import GenerativeModel
-from scgarage.models.covariates import levels_of
-from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.drawn import Drawn
-from scgarage.models.garage.clusters import cluster
-from scgarage.models.garage.copies import Fingerprints
-from scgarage.models.garage.decoder import Cells, Decoder, GibbsSettings
-from scgarage.models.garage.depth import Depth
-from scgarage.models.garage.distance_floor import DistanceFloor
-from scgarage.models.garage.factor_config import FactorConfig
-from scgarage.models.garage.factor_genes import factor_genes
-from scgarage.models.garage.groups import Groups
-from scgarage.models.garage.hurdle import Hurdle
-from scgarage.models.garage.poisson_mixture import PoissonMixture
-from scgarage.models.garage.redraw import redraw
-from scgarage.models.garage.request import divide
-from scgarage.models.garage.seeding import at_most
-from scgarage.models.garage.strata import NO_PARENT, Strata
-from scgarage.models.options import FitOptions
-from scgarage.models.spec import Wanted
-from scgarage.preprocess import log1p_cp10k
+from scgarage.errors import InputError
+from scgarage.io.cells import log1p_cp10k
+from scgarage.models.base import FitOptions, GenerativeModel
+from scgarage.models.data import TrainingData, ValidationData, levels_of
+from scgarage.models.garage.factors import Cells, Decoder, GibbsSettings
+from scgarage.models.garage.marginals import Hurdle, PoissonMixture
+from scgarage.models.garage.positions import at_most, cluster, islands
+from scgarage.models.garage.redraw import DistanceFloor, Fingerprints, redraw
+from scgarage.models.garage.strata import NO_PARENT, Depth, Strata
+from scgarage.models.spec import Drawn, Wanted
+from scgarage.pp import Components
 
-__all__ = ["FactorModel"]
+SMALLEST_GROUP = 10
+"""Cells of a group at least: fewer say too little about thousands of genes."""
+
+
+@dataclass(frozen=True)
+class FactorConfig:
+    """Settings of :class:`~scgarage.models.garage.factor_model.FactorModel`; *measured* means docs/research/log.md.
+
+    Attributes
+    ----------
+    n_top_genes
+        Highly variable genes that the clusters are found on when there are no labels; all genes are generated.
+    n_factor_genes
+        Genes that the factors are fitted on, those that vary most within types; the others are regressed on the factors
+        (measured: 2000 are better than 1000 highly variable ones).
+    n_factors
+        Shared factors (measured: 10 are too few on blood, 40 bring nothing more).
+    n_sweeps, n_kept
+        Gibbs sweeps before the draws of the factors that are kept, and their number (measured: no change after 25).
+    ridge
+        Precision of the loadings' prior, in cells (measured elsewhere).
+    mean_prior
+        Cells that the expected mean of a type is worth beside its own (measured: shrinking means harms rare types).
+    batch_prior
+        The same with batches, where the expected mean is that of the same type in other batches.
+    rate_prior
+        Cells that a gene's distribution of rates over all types is worth beside a type's own (measured: 5 to 20 alike).
+    min_cells
+        Genes seen in fewer training cells are drawn independently of the others.
+    max_cells
+        Cells that the factors are fitted on at most, rare types kept whole.
+    resolution
+        Leiden resolution of the clusters that stand in for types when there are no labels; islands within them have
+        clusters of their own (measured: :mod:`scgarage.models.garage.positions`).
+    smallest_group
+        Training cells that a separate group of cells within a type must have to get marginals of its own; ``None``
+        leaves types whole, as does ``batch_key`` (measured: 100 takes 3 % off the distance of several thousand cells
+        with coarse types; 30 makes small data leak).
+    random_state
+        Seed.
+    """
+
+    n_top_genes: int | None = 1000
+    n_factor_genes: int | None = 2000
+    n_factors: int = 20
+    n_sweeps: int = 25
+    n_kept: int = 6
+    ridge: float = 10.0
+    mean_prior: float = 0.1
+    batch_prior: float = 3.0
+    rate_prior: float = 5.0
+    min_cells: int = 10
+    max_cells: int = 10_000
+    resolution: float = 2.0
+    smallest_group: int | None = None
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        self._check_counts("n_factors", "n_kept", "max_cells", "min_cells")
+        if self.smallest_group is not None and self.smallest_group < SMALLEST_GROUP:
+            msg = f"smallest_group must be None or at least {SMALLEST_GROUP}; found {self.smallest_group}"
+            raise InputError(msg)
+
+    def _check_counts(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) < 1:
+                msg = f"{name} must be at least 1; found {getattr(self, name)}"
+                raise InputError(msg)
+
+
+def factor_genes(log_expr: sparse.csr_matrix, strata: NDArray[np.int64], n_genes: int | None) -> NDArray[np.int64]:
+    """Return the genes whose log expression varies most within types.
+
+    Factors say how genes vary together within a type. The variance is taken as it is, not relative to what is usual for
+    the mean as for highly variable genes: half of those have few counts, and say little about a cell. Genes left out
+    are regressed on the factors and come back with weaker correlations than they had.
+
+    Parameters
+    ----------
+    log_expr
+        log1p CP10k of all genes, (n_cells, n_genes).
+    strata
+        Stratum of each cell, (n_cells,).
+    n_genes
+        Number of genes at most; ``None`` takes every gene.
+    """
+    if n_genes is None or n_genes >= log_expr.shape[1]:
+        return np.arange(log_expr.shape[1])
+    variation = np.zeros(log_expr.shape[1])
+    for code in np.unique(strata):
+        cells = log_expr[np.flatnonzero(strata == code)]
+        sums = np.asarray(cells.sum(axis=0)).ravel()
+        variation += np.asarray(cells.multiply(cells).sum(axis=0)).ravel() - sums**2 / cells.shape[0]
+    return np.sort(np.argsort(-variation, kind="stable")[:n_genes])
+
+
+N_VOTES = 5
+"""Training cells of its type that say which group another cell belongs to."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of training cells, and to which of them other cells belong; not kept after fitting.
+
+    Attributes
+    ----------
+    parent
+        Type that each group is part of, (n_groups,).
+    codes
+        Group of each training cell, (n_cells,).
+    components
+        Space in which cells are compared.
+    points
+        Training cells there, (n_cells, n_components).
+    """
+
+    parent: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    components: Components
+    points: NDArray[np.float32]
+
+    @classmethod
+    def find(
+        cls,
+        log_expr: sparse.csr_matrix,
+        types: NDArray[np.int64],
+        n_types: int,
+        *,
+        smallest: int,
+        resolution: float,
+        random_state: int,
+    ) -> Self:
+        """Divide types into islands, communities whose cells have most of their neighbours among themselves.
+
+        Parameters
+        ----------
+        log_expr
+            log1p CP10k of the highly variable genes, (n_cells, n_genes).
+        types
+            Type of each cell, (n_cells,).
+        n_types
+            Number of types.
+        smallest
+            Cells that a group has at least. Cells of a type that are in none are a group of their own if they are as
+            many, else they join their neighbours'.
+        resolution
+            Leiden resolution; half of it, itself and twice as much are looked at.
+        random_state
+            Seed.
+        """
+        components = Components.fit(log_expr, 50, random_state=random_state)
+        points = components.transform(log_expr)
+        found = islands(points, resolution / 2, random_state=random_state)
+        codes = np.empty(len(types), dtype=np.int64)
+        parent: list[int] = []
+        for kind in range(n_types):
+            rows = np.flatnonzero(types == kind)
+            parts = _divided(points[rows], found[rows], smallest)
+            codes[rows] = len(parent) + parts
+            parent += [kind] * (int(parts.max(initial=0)) + 1)
+        return cls(np.asarray(parent, dtype=np.int64), codes, components, points)
+
+    def assign(self, log_expr: sparse.csr_matrix, types: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the groups of other cells with known types, (n_cells,)."""
+        points, mine = self.components.transform(log_expr), self.parent[self.codes]
+        codes = np.empty(len(types), dtype=np.int64)
+        for kind in np.unique(types):
+            asked, known = np.flatnonzero(types == kind), np.flatnonzero(mine == kind)
+            votes = KNeighborsClassifier(min(N_VOTES, len(known))).fit(self.points[known], self.codes[known])
+            codes[asked] = votes.predict(points[asked])
+        return codes
+
+
+def _divided(points: NDArray[np.float32], found: NDArray[np.int64], smallest: int) -> NDArray[np.int64]:
+    """Return the groups of one type, numbered from 0; ``found`` is 0 outside islands."""
+    names, sizes = np.unique(found, return_counts=True)
+    large = names[(sizes >= smallest) & (names > 0)]
+    groups = np.where(np.isin(found, large), found, 0)
+    left = np.flatnonzero(groups == 0)
+    if len(large) and 0 < len(left) < smallest:
+        inside = np.flatnonzero(groups)
+        groups[left] = KNeighborsClassifier(1).fit(points[inside], groups[inside]).predict(points[left])
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
+def divide(
+    wanted: Wanted, strata: Strata, types: Sequence[str], batches: Sequence[str], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the number of the stratum of each cell to make.
+
+    A plain number is divided in the proportions of the training cells, as exactly as whole numbers allow: drawing each
+    cell's type at random would move the proportions by chance (measured: 0.2 x the floor of the sliced Wasserstein
+    distance). The cells then come in random order. Numbers by type are divided among batches in the same way, and come
+    type by type.
+    """
+    if isinstance(wanted, int):
+        return rng.permutation(_repeat(np.arange(len(strata.sizes)), strata.sizes, wanted, rng))
+    parts = []
+    for key, number in wanted.items():
+        name, batch = key if isinstance(key, tuple) else (key, None)
+        groups = np.flatnonzero(strata.parent == types.index(name))
+        chosen = np.arange(strata.n_batches) if batch is None else np.array([batches.index(batch)])
+        codes = (groups[:, None] * strata.n_batches + chosen).ravel()
+        if len(codes) == 1:
+            parts.append(np.full(number, codes[0]))
+            continue
+        parts.append(_repeat(codes, strata.sizes[codes], number, rng))
+    return np.concatenate(parts)
+
+
+def _repeat(
+    codes: NDArray[np.int64], sizes: NDArray[np.int64], number: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Repeat each code in proportion to its size; what whole numbers leave over is drawn at random."""
+    exact = number * sizes / sizes.sum()
+    counts = np.floor(exact).astype(np.int64)
+    rest = exact - counts
+    left = number - int(counts.sum())
+    if left:
+        counts[rng.choice(len(codes), size=left, replace=False, p=rest / rest.sum())] += 1
+    return np.repeat(codes, counts)
 
 
 class FactorModel(GenerativeModel):

@@ -1,25 +1,324 @@
-"""The default model of scgarage."""
+"""How far seed cells must be moved before nothing tells them from cells that were never seen."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor, nn
+from torch.optim import Adam
 
-from scgarage.losses import sliced_wasserstein
+from scgarage.errors import InputError
+from scgarage.losses import (
+    R1,
+    R2,
+    Balanced,
+    Game,
+    Relativistic,
+    SpectralNorm,
+    as_texts,
+    objective_named,
+    penalties_named,
+    sliced_wasserstein,
+)
+from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.garage.config import JITTERS, GarageConfig
-from scgarage.models.garage.factor_model import FactorModel
-from scgarage.models.garage.jitter import choose_jitter
-from scgarage.models.garage.latent import Latent
-from scgarage.models.garage.refine import REAL, START, TYPE, Refiner, critic, paired, refining_phases
-from scgarage.models.garage.seeding import choose_seeds
-from scgarage.models.options import FitOptions
-from scgarage.training import Phase, TrainResult, one_thread
+from scgarage.models.garage.factor_model import FactorConfig, FactorModel
+from scgarage.models.garage.positions import Latent, choose_seeds
+from scgarage.nn import ProjectionCritic, mlp
+from scgarage.seeds import SELECTORS
+from scgarage.training import Batch, Losses, Phase, TrainResult, one_thread
 
-__all__ = ["Garage"]
+MIN_VALIDATION = 200
+"""With fewer validation cells too little can be said, and the seeds are moved as far as can be (measured: 0.85, chosen
+by 74 cells, failed an audit that 1 passed)."""
+
+ALLOWED = 0.52
+"""Share of positions nearer to training than to validation cells that passes."""
+
+
+def choose_jitter(
+    latent: Latent,
+    validation: NDArray[np.float32] | None,
+    candidates: Sequence[float],
+    rng: np.random.Generator,
+) -> float:
+    """Return the smallest jitter at which positions are no nearer to training than to validation cells.
+
+    Parameters
+    ----------
+    latent
+        The latent distribution.
+    validation
+        Positions of validation cells, (n_validation, n_dims), or ``None``.
+    candidates
+        Jitters to choose from, the smallest first; the last one is the answer when none passes.
+    rng
+        Source of the draws.
+    """
+    if validation is None or len(validation) < MIN_VALIDATION or not len(latent.seeds):
+        return float(candidates[-1])
+    scale, train = latent.scale(), latent.positions
+    n_cells = min(len(train), len(validation))
+    shares: dict[float, list[float]] = {jitter: [] for jitter in candidates[:-1]}
+    for _ in range(5):
+        known = rng.permutation(len(train))[:n_cells]
+        unseen = validation[rng.permutation(len(validation))[:n_cells]]
+        held = NearestNeighbors(n_neighbors=1).fit(unseen / scale)
+        near = NearestNeighbors(n_neighbors=1).fit(train[known] / scale)
+        for jitter, found in shares.items():
+            # Of these cells themselves: others' positions are near to neither set.
+            drawn = latent.around(known, jitter, rng) / scale
+            to_train, to_held = near.kneighbors(drawn)[0], held.kneighbors(drawn)[0]
+            found.append(float(np.mean(to_train < to_held)))
+    for jitter, found in shares.items():
+        if np.mean(found) <= ALLOWED:
+            return float(jitter)
+    return float(candidates[-1])
+
+
+START, REAL, TYPE = "start", "real", "type"
+"""Columns of the batches: positions that the latent distribution gives, positions of real cells, type numbers."""
+
+
+class Refiner(nn.Module):
+    r"""Hybrid batch in, latent positions out.
+
+    .. math:: G(x, \epsilon, t) = x + R(x, \epsilon, t)
+
+    with a jittered seed :math:`x`, noise :math:`\epsilon` and type :math:`t`. The last layer of :math:`R` starts at
+    zero, so training starts from the latent distribution itself.
+
+    Parameters
+    ----------
+    n_dims
+        Dimensions of the latent space.
+    n_types
+        Number of types.
+    hidden
+        Widths of the hidden layers.
+    n_noise
+        Dimensions of the noise.
+    """
+
+    def __init__(self, n_dims: int, n_types: int, hidden: Sequence[int], n_noise: int) -> None:
+        super().__init__()
+        self.n_noise = n_noise
+        self.embedding = nn.Embedding(n_types, n_noise)
+        self.layers = mlp(n_dims + 2 * n_noise, hidden, n_dims)
+        last = [module for module in self.layers.modules() if isinstance(module, nn.Linear)][-1]
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, start: Tensor, types: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Return positions, ``(n_cells, n_dims)``, for starts of that shape and type numbers, ``(n_cells,)``."""
+        noise = torch.randn(
+            len(start), self.n_noise, generator=generator, device=generator.device if generator else start.device
+        )
+        bent: Tensor = start + self.layers(torch.cat([start, noise.to(start.device), self.embedding(types)], dim=1))
+        return bent
+
+
+def critic(n_dims: int, n_types: int, hidden: Sequence[int]) -> ProjectionCritic:
+    """Return an untrained projection critic of latent positions."""
+    features = nn.Sequential(mlp(n_dims, hidden[:-1], hidden[-1]), nn.LeakyReLU(0.2))
+    return ProjectionCritic(features, hidden[-1], n_categories=(n_types,))
+
+
+def refining_game(objective: str | None, penalties: Sequence[str] | None, gamma: float) -> Game:
+    """Return objective and penalties: by default the relativistic objective with R1 and R2 of weight ``gamma``.
+
+    Raises
+    ------
+    InputError
+        When a name is unknown, the two do not go together, or the projection critic of positions cannot have them.
+    """
+    game = Game(
+        Relativistic() if objective is None else objective_named(objective),
+        (R1(gamma), R2(gamma)) if penalties is None else penalties_named(penalties),
+    )
+    moves = isinstance(game.objective, Balanced) and game.objective.moves
+    if game.objective.critic_output != "score" or moves:
+        msg = f"garage's critic scores positions given the type; objective={objective!r} wants another one; use gan"
+        raise InputError(msg)
+    if any(isinstance(penalty, SpectralNorm) for penalty in game.penalties):
+        msg = "garage's critic has no spectral normalisation; use 'gradient-penalty', 'r1', 'r2' or 'weight-clipping'"
+        raise InputError(msg)
+    return game
+
+
+def refining_phases(
+    networks: nn.ModuleDict,
+    *,
+    learning_rate: float,
+    gamma: float,
+    objective: str | None = None,
+    penalties: Sequence[str] | None = None,
+) -> list[Phase]:
+    """Return critic and generator steps of an objective, by default the relativistic one with R1 and R2.
+
+    Parameters
+    ----------
+    networks
+        ``"generator"``, a :class:`Refiner`, and ``"critic"``.
+    learning_rate
+        Adam's learning rate of both.
+    gamma
+        Weight of the two gradient penalties.
+    objective, penalties
+        Names in place of these; see :func:`refining_game`.
+    """
+    game = refining_game(objective, penalties, gamma)
+
+    def critic_losses(judge: nn.Module, batch: Batch) -> Losses:
+        types = batch[TYPE]
+        with torch.no_grad():
+            fake = networks["generator"](batch[START], types)
+        on_real, on_fake = judge(torch.cat([batch[REAL], fake]), torch.cat([types, types])).chunk(2)
+        adversarial = game.objective.critic_loss(on_real, on_fake)
+        penalty = sum(p.loss(lambda cells: judge(cells, types), batch[REAL], fake) for p in game.penalties)
+        return {"loss": adversarial + penalty, "adversarial": adversarial}
+
+    def generator_losses(generator: nn.Module, batch: Batch) -> Losses:
+        types = batch[TYPE]
+        fake = generator(batch[START], types)
+        on_real, on_fake = networks["critic"](torch.cat([batch[REAL], fake]), torch.cat([types, types])).chunk(2)
+        return {"loss": game.objective.generator_loss(on_fake, on_real)}
+
+    phases = []
+    for name, losses in (("critic", critic_losses), ("generator", generator_losses)):
+        optimizer = Adam(networks[name].parameters(), lr=learning_rate, betas=(0.0, 0.99), fused=True)
+        after = partial(game.after_critic_step, networks[name]) if name == "critic" else None
+        phases.append(Phase(name, networks[name], optimizer, losses, after_step=after))
+    return phases
+
+
+def paired(starts: Tensor, codes: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+    """Shuffle starts within strata, so that none is paired with the very cell that it came from.
+
+    Parameters
+    ----------
+    starts
+        Jittered seeds, (n_cells, n_dims).
+    codes
+        Their strata, (n_cells,).
+    rng
+        Source of randomness.
+    """
+    shuffled = rng.permutation(len(codes))
+    order = np.empty(len(codes), dtype=np.int64)
+    order[np.argsort(codes, kind="stable")] = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    return starts[torch.from_numpy(order)]
+
+
+JITTERS = (0.5, 0.7, 0.85, 1.0)
+"""Jitters that ``"auto"`` chooses from, the smallest first."""
+
+
+@dataclass(frozen=True)
+class GarageConfig(FactorConfig):
+    """Settings of :class:`Garage`; *measured* means docs/research/log.md.
+
+    Attributes
+    ----------
+    n_top_genes
+        Highly variable genes that the clusters are found on when there are no labels; all genes are generated.
+    n_factor_genes
+        Genes that the factors are fitted on, those that vary most within types; the others are regressed on the factors
+        (measured: 2000 are better than 1000 highly variable ones).
+    n_factors
+        Shared factors (measured: 10 are too few on blood, 40 bring nothing more).
+    n_sweeps, n_kept
+        Gibbs sweeps before the draws of the factors that are kept, and their number (measured: no change after 25).
+    ridge
+        Precision of the loadings' prior, in cells (measured elsewhere).
+    mean_prior
+        Cells that the expected mean of a type is worth beside its own (measured: shrinking means harms rare types).
+    batch_prior
+        The same with batches, where the expected mean is that of the same type in other batches.
+    rate_prior
+        Cells that a gene's distribution of rates over all types is worth beside a type's own (measured: 5 to 20 alike).
+    min_cells
+        Genes seen in fewer training cells are drawn independently of the others.
+    seeds
+        Which training cells are seeds: ``"all"``, ``"none"``, ``"stratified"`` for a share of each type at random, or a
+        name in ``scgarage.seeds.SELECTORS`` for the cells of each type, or without labels of each cluster, that it
+        scores highest (measured: no choice is better or worse than noise, with labels or without).
+    seed_share
+        Share of the cells of each type that are seeds, at least three, unless ``seeds`` is ``"all"`` or ``"none"``.
+    n_neighbors
+        Neighbours in its type among which a seed is moved (measured); half as many without labels.
+    jitter
+        How far seeds are moved, 0 to 1; at 1 nothing of a single cell is left. ``"auto"`` takes the smallest of 0.5,
+        0.7, 0.85 and 1 at which positions are no nearer to training than to validation cells; 1 with fewer than 200
+        validation cells, and for types with fewer than 30 training cells.
+    max_cells
+        Cells that the factors are fitted on at most, rare types kept whole.
+    resolution
+        Leiden resolution of the clusters that stand in for types when there are no labels; islands within them have
+        clusters of their own (measured: :mod:`scgarage.models.garage.positions`).
+    smallest_group
+        Training cells that a separate group of cells within a type must have to get marginals of its own; ``None``
+        leaves types whole, as does ``batch_key`` (measured: 100 takes 3 % off the distance of several thousand cells
+        with coarse types; 30 makes small data leak).
+    refine
+        Whether to train the adversarial stage; it is used only when it beats its start on the validation cells.
+    hidden, n_noise
+        Widths of generator and critic, and dimensions of the noise.
+    n_iterations, batch_size, learning_rate, gamma, ema_decay
+        Length and step of the adversarial training, and weight of R1 and R2 (after R3GAN).
+    validate_every, patience
+        Iterations between two validation scores, and scores without improvement before training stops.
+    objective, penalties
+        Objective and penalties of the adversarial stage by name, with their strength, such as ``"hinge"`` and
+        ``["r1:1"]``; ``None`` for the relativistic objective with R1 and R2 (docs/objectives.md).
+    random_state
+        Seed.
+    """
+
+    seeds: Literal[
+        "all", "stratified", "none", "attention", "random", "global_top", "community", "k_centre", "facility_location",
+        "density", "mixed",
+    ] = "all"  # fmt: skip
+    seed_share: float = 0.2
+    n_neighbors: int = 100
+    jitter: float | Literal["auto"] = "auto"
+    refine: bool = True
+    hidden: tuple[int, ...] = (128, 128)
+    n_noise: int = 8
+    n_iterations: int = 600
+    batch_size: int = 256
+    learning_rate: float = 2e-4
+    gamma: float = 1.0
+    ema_decay: float = 0.99
+    validate_every: int = 50
+    patience: int | None = 5
+    objective: str | None = None
+    penalties: str | tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_counts("n_iterations", "batch_size")
+        if self.penalties is not None:
+            object.__setattr__(self, "penalties", as_texts(self.penalties))
+        refining_game(self.objective, self.penalties, self.gamma)
+        if self.jitter != "auto" and not (isinstance(self.jitter, float | int) and 0 <= self.jitter <= 1):
+            msg = f"jitter must be 'auto' or a number from 0 to 1; found {self.jitter!r}"
+            raise InputError(msg)
+        if self.seeds not in ("all", "none", *SELECTORS):
+            msg = f"seeds must be one of {', '.join(map(repr, ('all', 'none', *SELECTORS)))}; found {self.seeds!r}"
+            raise InputError(msg)
+        if not 0 < self.seed_share <= 1:
+            msg = f"seed_share is a share of cells and must lie above 0 and be at most 1; found {self.seed_share}"
+            raise InputError(msg)
+        if self.n_neighbors < 2 or not self.hidden:
+            msg = f"n_neighbors must be at least 2 and hidden not empty; found {self.n_neighbors} and {self.hidden}"
+            raise InputError(msg)
+
 
 GAIN = 0.05
 """Share of its start's validation distance that the adversarial stage must take off to be used."""

@@ -1,13 +1,11 @@
-"""Strata: the groups of cells, type by batch, that have their own means, rates and latent distribution."""
+"""Types by batches, and how expression within them changes with depth."""
 
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-
-__all__ = ["NO_PARENT", "Strata"]
 
 PRIOR_COUNTS = 5.0
 """Counts that a batch's ratio of one is worth."""
@@ -159,3 +157,130 @@ def _group_means(
         totals / np.maximum(np.bincount(groups, weights=sizes, minlength=n_groups), 1)[:, None]
     )
     return result
+
+
+POOLED_CELLS = 20.0
+"""Cells that the spread over all strata is worth beside a stratum's own."""
+
+SMALLEST_KEPT = 0.25
+"""Smallest share of the variance of the log library sizes that cells are drawn with."""
+
+FARTHEST = 3.0
+"""Standard deviations that a cell lies away at most, as far as its genes are concerned."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    r"""Standardised log library sizes: what a cell expresses often goes with how much of it was caught.
+
+    Counts that are drawn around their expectation do not add up to the library size that they were drawn for. So cells
+    are drawn for a size a little nearer to the centre of their stratum, by as much as the noise of the sum asks for:
+
+    .. math:: \log L' = \mu_s + k_s (\log L - \mu_s) - b_s, \qquad k_s^2 = 1 - v_s / \sigma_s^2
+
+    with the bias :math:`b` and the variance :math:`v` of the log sums about the log library sizes.
+
+    Attributes
+    ----------
+    centre, spread
+        Mean and standard deviation of the log library size of each stratum, (n_strata,).
+    kept, bias
+        :math:`k` and :math:`b` of each stratum, (n_strata,).
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    kept: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, totals: NDArray[np.float64], codes: NDArray[np.int64], strata: Strata) -> Self:
+        """Estimate from the library sizes and strata of the training cells, both (n_cells,)."""
+        logs = np.log(totals)
+        centre = strata.expected_means(logs[:, None], codes)[:, 0]
+        squares = (logs - centre[codes]) ** 2
+        sizes = np.bincount(codes, minlength=len(centre))
+        variance = _pooled(squares, codes, sizes)
+        return cls(centre, np.sqrt(np.maximum(variance, 1e-6)), np.ones_like(centre), np.zeros_like(centre))
+
+    def calibrated(self, totals: NDArray[np.float64], made: NDArray[np.float64], codes: NDArray[np.int64]) -> Self:
+        """Return the same with the sums ``made`` of cells drawn for the library sizes ``totals`` taken into account."""
+        away = np.log(np.maximum(made, 1.0)) - np.log(totals)
+        sizes = np.bincount(codes, minlength=len(self.centre))
+        bias = np.bincount(codes, weights=away, minlength=len(sizes)) / (sizes + 1.0)
+        noise = _pooled((away - bias[codes]) ** 2, codes, sizes)
+        kept = np.sqrt(np.maximum(1 - noise / self.spread**2, SMALLEST_KEPT))
+        return replace(self, kept=kept, bias=bias)
+
+    def aimed_at(self, totals: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the library sizes for which to draw, so that the sums are distributed like ``totals``."""
+        centre = self.centre[codes]
+        sizes: NDArray[np.float64] = np.exp(centre + self.kept[codes] * (np.log(totals) - centre) - self.bias[codes])
+        return sizes
+
+    def standardise(self, totals: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return how deep cells are among those of their strata, (n_cells, 1)."""
+        scores = (np.log(totals) - self.centre[codes]) / self.spread[codes]
+        return np.clip(scores, -FARTHEST, FARTHEST).astype(np.float32)[:, None]
+
+
+def _pooled(values: NDArray[np.float64], codes: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return means by stratum, drawn to the mean over all cells."""
+    own = np.bincount(codes, weights=values, minlength=len(sizes))
+    result: NDArray[np.float64] = (own + POOLED_CELLS * values.mean()) / (sizes + POOLED_CELLS)
+    return result
+
+
+SLOPES: NDArray[np.float64] = np.linspace(-1.5, 1.5, 61)
+"""Slopes that are tabulated; none lies outside."""
+
+PRIOR_VARIANCE = 0.1
+"""Variance of the slopes' prior about zero."""
+
+Table: TypeAlias = NDArray[np.float64]
+
+
+def fit_slopes(
+    counts: sparse.csc_matrix, totals: NDArray[np.float64], codes: NDArray[np.int64], depth: Depth
+) -> tuple[Table, Table]:
+    r"""Return slopes, and the counts that cells could have given had the share been one, both (n_strata, n_genes).
+
+    .. math:: E[c_{ij}] = L_i \, m_{sj} \, e^{\beta_{sj} x_i}, \qquad
+       \frac{\sum_i c_{ij} x_i}{\sum_i c_{ij}} = \frac{\sum_i L_i e^{\beta x_i} x_i}{\sum_i L_i e^{\beta x_i}}
+
+    with the standardised log library size :math:`x`. The second equation is the likelihood equation of a Poisson
+    regression. Its right side is the same function of the slope for all genes of a stratum, so it is tabulated once and
+    read backwards. Slopes are drawn to zero by a normal prior; the evidence is the number of cells with a count, not of
+    counts, which vary more than a Poisson distribution says.
+
+    Shares that do not change with depth are the exception: clusters often hold states, or kinds of damage, that differ
+    in how many counts a cell gives.
+
+    Parameters
+    ----------
+    counts
+        Counts, CSC (n_cells, n_genes).
+    totals
+        Library sizes, (n_cells,).
+    codes
+        Stratum of each cell, (n_cells,).
+    depth
+        Standardises the library sizes.
+    """
+    x = depth.standardise(totals, codes)[:, 0].astype(np.float64)
+    shape = len(depth.centre), counts.shape[1]
+    slopes, exposure = np.zeros(shape), np.ones(shape)
+    for code in np.unique(codes):
+        rows = np.flatnonzero(codes == code)
+        here = sparse.csr_matrix(counts[rows])
+        weights = totals[rows, None] * np.exp(x[rows, None] * SLOPES)
+        sums = weights.sum(axis=0)
+        tilted = (weights * x[rows, None]).sum(axis=0) / sums
+        spread = (weights * x[rows, None] ** 2).sum(axis=0) / sums - tilted**2
+        total = np.asarray(here.sum(axis=0)).ravel()
+        evidence = np.asarray((here > 0).sum(axis=0)).ravel() * np.interp(0.0, SLOPES, spread)
+        if np.interp(0.0, SLOPES, spread) > 1e-6:
+            found = np.interp((here.T @ x[rows]) / np.maximum(total, 1e-12), tilted, SLOPES)
+            slopes[code] = np.where(total > 0, found * evidence / (evidence + 1 / PRIOR_VARIANCE), 0.0)
+        exposure[code] = np.interp(slopes[code], SLOPES, sums)
+    return slopes, exposure

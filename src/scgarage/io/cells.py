@@ -1,0 +1,503 @@
+"""The one bridge from AnnData to arrays: checked values, log1p CP10k, labels, genes."""
+
+import warnings
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, NoReturn, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from numpy.typing import NDArray
+from scipy import sparse
+
+from scgarage.errors import InputError, examples, listed
+from scgarage.io.gene_names import explain_mismatch
+from scgarage.io.matrix import Matrix, as_matrix, column_sums, find_values, row_sums
+from scgarage.io.values import describe_values, detect_value_kind, find_alternative
+from scgarage.schema import REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, ValueKind
+
+TARGET_SUM = 1e4
+"""Counts per cell after normalisation: CP10k, the field's convention (scanpy's and Seurat's tutorials)."""
+
+Expression = TypeVar("Expression", sparse.csr_matrix, NDArray[np.floating])
+
+
+def library_size(counts: sparse.csr_matrix | NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the total counts of each cell, shape ``(n_cells,)``."""
+    return row_sums(counts)  # in float64: scipy adds float32 matrices in float32
+
+
+def log1p_cp10k(counts: Expression, *, totals: NDArray[np.floating] | None = None) -> Expression:
+    r"""Normalise counts to 10,000 per cell and take the natural logarithm of one plus the result.
+
+    .. math:: x_{ij} = \log(1 + 10^4 c_{ij} / \textstyle\sum_j c_{ij})
+
+    Parameters
+    ----------
+    counts
+        Counts, shape ``(n_cells, n_genes)``; a sparse matrix gives a CSR matrix.
+    totals
+        Library sizes to divide by, shape ``(n_cells,)``, when ``counts`` holds only some of the genes. By
+        default the row sums.
+
+    Returns
+    -------
+    log1p CP10k, float32, same container and shape. The input is not changed.
+
+    Raises
+    ------
+    InputError
+        When a cell has no counts at all, or ``totals`` has another length than there are cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log1p_cp10k(np.array([[1.0, 3.0]])).astype(float).round(3).tolist()
+    [[7.824, 8.923]]
+    """
+    totals = library_size(counts) if totals is None else np.asarray(totals, dtype=np.float64)
+    _check_length(totals, counts.shape[0])
+    if (totals <= 0).any():
+        msg = (
+            f"{int((totals <= 0).sum())} cells have no counts, so they cannot be normalised; "
+            "remove them with sc.pp.filter_cells(adata, min_counts=1)"
+        )
+        raise InputError(msg)
+    factors = TARGET_SUM / totals
+    if sparse.issparse(counts):
+        return cast("Expression", _log1p_sparse(counts, factors))
+    scaled = np.asarray(counts, dtype=np.float64) * factors[:, None]
+    return cast("Expression", np.log1p(scaled).astype(np.float32))
+
+
+def _log1p_sparse(counts: Any, factors: NDArray[np.float64]) -> Any:
+    scaled = counts.tocsr().astype(np.float64)  # astype copies
+    scaled.data *= np.repeat(factors, np.diff(scaled.indptr))
+    return scaled.log1p().astype(np.float32)  # log1p adds up entries given twice first
+
+
+def counts_from_log_expr(log_expr: NDArray[np.floating], totals: NDArray[np.floating]) -> NDArray[np.float32]:
+    r"""Turn log1p CP10k values back into whole counts for given library sizes.
+
+    .. math:: c_{ij} = \mathrm{round}\left((e^{x_{ij}} - 1) \, L_i / 10^4\right)
+
+    Parameters
+    ----------
+    log_expr
+        log1p CP10k, shape ``(n_cells, n_genes)``; values below zero count as zero.
+    totals
+        Library size :math:`L_i` of each cell, shape ``(n_cells,)``.
+
+    Returns
+    -------
+    Whole counts, float32, shape ``(n_cells, n_genes)``. For values made by :func:`log1p_cp10k` with the same
+    totals the original counts come back exactly, up to a million of one gene in one cell; beyond, the 24
+    bits of a float32 logarithm no longer tell two counts apart.
+
+    Raises
+    ------
+    InputError
+        When ``totals`` has another length than there are cells.
+
+    Examples
+    --------
+    >>> log_expr = log1p_cp10k(np.array([[1.0, 3.0], [7.0, 0.0]]))
+    >>> counts_from_log_expr(log_expr, np.array([4.0, 7.0])).tolist()
+    [[1.0, 3.0], [7.0, 0.0]]
+    """
+    _check_length(np.asarray(totals), len(log_expr))
+    scale = np.asarray(totals, dtype=np.float64)[:, None] / TARGET_SUM
+    counts = np.rint(np.expm1(np.maximum(log_expr, 0.0, dtype=np.float64)) * scale)
+    return np.asarray(counts, dtype=np.float32)
+
+
+def _check_length(totals: NDArray[np.floating], n_cells: int) -> None:
+    if totals.shape != (n_cells,):
+        msg = f"totals needs one library size per cell, {n_cells}; found shape {totals.shape}"
+        raise InputError(msg)
+
+
+OR_PREPARE = ", or use sg.pp.prepare (scgarage prepare)"
+"""End of the messages about what it mends."""
+
+_MAX_NUMBER_LABELS = 50
+_N_EXAMPLES = 5
+
+
+def validate_labels(
+    adata: AnnData,
+    labels_key: str,
+    *,
+    min_types: int = 2,
+    min_cells_per_type: int = 2,
+    argument: str = "labels_key",
+) -> None:
+    """Check that a column of ``obs`` holds cell types that can be worked with.
+
+    Parameters
+    ----------
+    adata
+        Data set.
+    labels_key
+        Column of ``obs``.
+    min_types
+        Smallest number of different labels.
+    min_cells_per_type
+        Smallest number of cells of each.
+    argument
+        What the user gave the column as, for the message.
+
+    Raises
+    ------
+    InputError
+        If the column is missing or holds measurements rather than labels; a label is missing or is the
+        reserved ``"unsure"``; or there are too few types, or cells of a type.
+    """
+    if labels_key not in adata.obs:
+        msg = f"adata.obs has no '{labels_key}'; pass {argument}= one of: {listed(_label_columns(adata))}"
+        raise InputError(msg)
+    labels = adata.obs[labels_key]
+    missing = np.flatnonzero(labels.isna().to_numpy())
+    if missing.size:
+        msg = (
+            f"adata.obs['{labels_key}'] has no label for {missing.size:,} of {adata.n_obs:,} cells (first: "
+            f"'{adata.obs_names[missing[0]]}'); label them, or drop them: adata = "
+            f"adata[adata.obs['{labels_key}'].notna()].copy(){OR_PREPARE}"
+        )
+        raise InputError(msg)
+    _check_is_not_a_measurement(labels, labels_key, adata)
+    sizes = labels.astype(str).value_counts()
+    if UNSURE in sizes.index:
+        msg = (
+            f"adata.obs['{labels_key}'] holds the label '{UNSURE}' ({sizes[UNSURE]:,} cells), which scgarage "
+            "reserves for synthetic cells without a clear type; rename it, or drop these cells"
+        )
+        raise InputError(msg)
+    _check_sizes(sizes, labels_key, min_types=min_types, min_cells_per_type=min_cells_per_type)
+
+
+def _check_is_not_a_measurement(labels: "pd.Series[Any]", labels_key: str, adata: AnnData) -> None:
+    """Refuse a numeric column with fractions or very many values."""
+    categories = labels.cat.categories if isinstance(labels.dtype, pd.CategoricalDtype) else labels
+    if categories.dtype.kind not in "iuf":
+        return
+    values = np.unique(np.asarray(labels, dtype=np.float64))
+    if np.array_equal(values, np.rint(values)) and values.size <= _MAX_NUMBER_LABELS:
+        return
+    others = [column for column in _label_columns(adata) if column != labels_key]
+    msg = (
+        f"adata.obs['{labels_key}'] holds {values.size:,} different numbers from {values[0]:g} to "
+        f"{values[-1]:g}, which looks like a measurement; cell types are expected: pass labels_key= one of: "
+        f"{listed(others)}, or turn it into text if these are labels"
+    )
+    raise InputError(msg)
+
+
+def _check_sizes(sizes: "pd.Series[int]", labels_key: str, *, min_types: int, min_cells_per_type: int) -> None:
+    """Refuse too few types, and types of too few cells."""
+    if len(sizes) < min_types:
+        msg = f"adata.obs['{labels_key}'] holds one label ({examples(sizes.index)}); at least {min_types} are expected"
+        if len(sizes) != 1:
+            msg = f"adata.obs['{labels_key}'] holds {len(sizes)} labels; at least {min_types} are expected"
+        raise InputError(msg)
+    small = sizes[sizes < min_cells_per_type]
+    if len(small):
+        named = ", ".join(f"'{label}' ({n})" for label, n in small.iloc[:_N_EXAMPLES].items())
+        more = f" and {len(small) - _N_EXAMPLES:,} more" if len(small) > _N_EXAMPLES else ""
+        msg = (
+            f"{len(small):,} types in adata.obs['{labels_key}'] have fewer than {min_cells_per_type} cells: "
+            f"{named}{more}; merge them with another type, or drop their cells"
+        )
+        raise InputError(msg)
+
+
+def _label_columns(adata: AnnData) -> list[str]:
+    """Return the columns of ``obs`` that hold text or categories."""
+    return [str(name) for name, column in adata.obs.items() if column.dtype.kind not in "iufcmM"]
+
+
+def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
+    """Return the expression values of a data set, without a copy where possible.
+
+    Parameters
+    ----------
+    adata
+        Data set in memory.
+    layer
+        Layer to use, ``X`` when None.
+
+    Returns
+    -------
+    CSR matrix for sparse values, array otherwise, shape ``(n_cells, n_genes)``.
+
+    Raises
+    ------
+    InputError
+        If the layer does not exist, or the values are no numeric matrix in memory.
+    """
+    if layer is None:
+        if adata.X is None:
+            msg = f"adata.X is empty; pass layer= one of: {listed(adata.layers)}"
+            raise InputError(msg)
+        return as_matrix(adata.X, what="adata.X")
+    if layer not in adata.layers:
+        msg = f"adata.layers has no '{layer}'; pass layer= one of: {listed(adata.layers)}, or leave it out for X"
+        raise InputError(msg)
+    return as_matrix(adata.layers[layer], what=f"adata.layers['{layer}']")
+
+
+def value_kind(adata: AnnData, layer: str | None = None) -> ValueKind:
+    """Tell what the expression values of a data set are.
+
+    The values themselves are looked at, for a record goes stale when ``X`` is normalised in place.
+    ``uns["scgarage"]["value_kind"] == "log-normalised"`` decides only where the values leave it open
+    ("unknown"): so a user can say that unusual values are logarithms. It speaks of ``X`` and not of layers.
+
+    Parameters
+    ----------
+    adata
+        Data set.
+    layer
+        Layer to use, ``X`` when None.
+
+    Returns
+    -------
+    See :func:`scgarage.io.detect_value_kind`.
+
+    Raises
+    ------
+    InputError
+        If the layer does not exist or holds NaN or infinite values.
+    """
+    return _kind_of(adata, expression_matrix(adata, layer), layer)
+
+
+def validate_expression(
+    adata: AnnData,
+    layer: str | None = None,
+    *,
+    accept: Collection[ValueKind] = ("counts", "log-normalised"),
+    warn_silent_genes: bool = True,
+) -> ValueKind:
+    """Check that the expression values of a data set can be worked with.
+
+    Parameters
+    ----------
+    adata
+        Data set.
+    layer
+        Layer to use, ``X`` when None.
+    accept
+        Kinds of values that the caller can use. Negative values are accepted with ``"scaled"`` only.
+    warn_silent_genes
+        Warn about genes without expression; a small part of a data set always has some.
+
+    Returns
+    -------
+    The kind of the values.
+
+    Raises
+    ------
+    InputError
+        If the data are empty; a cell or gene name occurs twice; a value is NaN, infinite or negative; a
+        cell has no expression; the layer does not exist; or the values are of a kind that is not accepted.
+
+    Warns
+    -----
+    UserWarning
+        If genes have no expression in any cell: real data have them, and they stay zero.
+    """
+    if 0 in adata.shape:
+        msg = f"the data hold {adata.n_obs} cells and {adata.n_vars} genes; at least one of each is expected"
+        raise InputError(msg)
+    X = expression_matrix(adata, layer)
+    _check_unique(adata.obs_names, "cell", "adata.obs_names_make_unique()")
+    _check_unique(adata.var_names, "gene", "adata.var_names_make_unique()")
+    _check_values(adata, X, layer, accept)
+    if "scaled" not in accept:
+        _check_totals(adata, X, warn_silent_genes=warn_silent_genes)
+    kind = _kind_of(adata, X, layer)
+    if kind not in accept:
+        _refuse_kind(adata, X, layer, kind, accept)
+    return kind
+
+
+def match_genes(adata: AnnData, var_names: Collection[str], *, what: str = "the data") -> AnnData:
+    """Put the genes of a data set into a given order.
+
+    Parameters
+    ----------
+    adata
+        Data set with the same genes, in any order.
+    var_names
+        Gene names in the wanted order, shape ``(n_genes,)``.
+    what
+        How an error message calls ``adata``.
+
+    Returns
+    -------
+    ``adata`` itself when its genes are in this order already, otherwise a reordered copy.
+
+    Raises
+    ------
+    InputError
+        If genes are missing, too many, or named twice.
+    """
+    wanted = pd.Index(var_names)
+    if adata.var_names.equals(wanted):
+        return adata
+    _check_unique(adata.var_names, "gene", "adata.var_names_make_unique()")
+    missing = wanted.difference(adata.var_names, sort=False)
+    extra = adata.var_names.difference(wanted, sort=False)
+    parts = []
+    if len(missing):
+        parts.append(f"{len(missing):,} of {len(wanted):,} genes are missing ({examples(missing)})")
+    if len(extra):
+        parts.append(f"{len(extra):,} genes are not expected ({examples(extra)})")
+    if not parts:
+        return adata[:, wanted].copy()
+    msg = f"the genes of {what} do not match: {' and '.join(parts)}; {explain_mismatch(adata.var, wanted)}"
+    raise InputError(msg)
+
+
+def _kind_of(adata: AnnData, X: Matrix, layer: str | None) -> ValueKind:
+    kind = detect_value_kind(X)
+    record = adata.uns.get(UNS_KEY)
+    said = record.get("value_kind") if isinstance(record, Mapping) and layer is None else None
+    return "log-normalised" if kind == "unknown" and said == "log-normalised" else kind
+
+
+def _check_unique(names: "pd.Index[str]", noun: str, remedy: str) -> None:
+    repeated = names[names.duplicated()].unique()
+    if len(repeated):
+        msg = f"{len(repeated):,} {noun} names occur more than once ({examples(repeated)}); call {remedy}{OR_PREPARE}"
+        raise InputError(msg)
+
+
+def _check_values(adata: AnnData, X: Matrix, layer: str | None, accept: Collection[ValueKind]) -> None:
+    """Refuse NaN, infinite and negative values, and say where the first is."""
+    checks: list[tuple[str, Any, str]] = [
+        ("NaN", np.isnan, "fill them (0 for expression that was not measured) or drop these cells or genes"),
+        ("infinite", np.isinf, "they come from dividing by zero or from log(0): go back to the counts"),
+    ]
+    if "scaled" not in accept:
+        checks.append(("negative", _is_negative, "use the values before scaling or batch correction"))
+    for name, test, remedy in checks:
+        n_found, first = find_values(X, test)
+        if first is not None:
+            if test is _is_negative:
+                remedy = find_alternative(adata, accept, layer=layer) or remedy
+            place = f"cell '{adata.obs_names[first[0]]}', gene '{adata.var_names[first[1]]}'"
+            msg = f"{_matrix_name(layer)} holds {n_found:,} {name} values (first: {place}); {remedy}"
+            raise InputError(msg)
+
+
+def _is_negative(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.asarray(values < 0)
+
+
+def _check_totals(adata: AnnData, X: Matrix, *, warn_silent_genes: bool) -> None:
+    """Refuse cells without expression; warn about genes without."""
+    empty = np.flatnonzero(row_sums(X) == 0)
+    if empty.size:
+        msg = (
+            f"{empty.size:,} of {adata.n_obs:,} cells have no expression at all (first: "
+            f"'{adata.obs_names[empty[0]]}'); drop them: sc.pp.filter_cells(adata, min_counts=1)"
+            f"{OR_PREPARE}"
+        )
+        raise InputError(msg)
+    n_silent = int((column_sums(X) == 0).sum()) if warn_silent_genes else 0
+    if n_silent:
+        msg = f"{n_silent:,} of {adata.n_vars:,} genes have no expression in any cell; they stay zero"
+        warnings.warn(msg, UserWarning, stacklevel=3)
+
+
+def _refuse_kind(
+    adata: AnnData, X: Matrix, layer: str | None, kind: ValueKind, accept: Collection[ValueKind]
+) -> NoReturn:
+    """Raise the error that says what the values are and where or how to get what is needed."""
+    values = describe_values(X)
+    hint = find_alternative(adata, accept, layer=layer)
+    if hint is None and kind == "log-normalised" and "counts" in accept:
+        hint = "recover the counts with sg.pp.recover_counts(adata)"
+    elif hint is None and kind == "counts" and "log-normalised" in accept:
+        hint = "normalise with sc.pp.normalize_total(adata, target_sum=1e4) and sc.pp.log1p(adata)"
+    elif hint is None and kind == "unknown" and "log1p" not in values:
+        record = f'adata.uns["{UNS_KEY}"] = {{"value_kind": "log-normalised"}}'
+        hint = f"if they are logarithms after all, say so: {record}"
+    needed = " or ".join(accept)
+    msg = f"{_matrix_name(layer)} cannot be used ({values}); expected: {needed}{f'; {hint}' if hint else ''}"
+    raise InputError(msg)
+
+
+def _matrix_name(layer: str | None) -> str:
+    return "adata.X" if layer is None else f"adata.layers['{layer}']"
+
+
+WHY = (
+    "synthetic cells are no new samples: they repeat what the training cells say, so a test that counts them "
+    "finds differences between two groups of one and the same type"
+)
+
+
+def guard(adata: AnnData, *, keep: Literal["real"] | None = None, source_key: str = SOURCE_KEY) -> AnnData:
+    r"""Refuse synthetic cells, or leave them out, before a statistical test.
+
+    A test divides a difference by its standard error, which shrinks with :math:`\sqrt{n}`. Synthetic cells
+    raise :math:`n` and bring no observation of their own, so p-values fall whether or not there is a difference.
+    :func:`scgarage.judge.rare.de_null_check` measures how much. Call this in front of differential expression,
+    differential abundance and any other test over cells.
+
+    Parameters
+    ----------
+    adata
+        Cells that are to be tested; not changed.
+    keep
+        ``None`` refuses synthetic cells, ``"real"`` leaves them out.
+    source_key
+        Column of ``obs`` that tells real from synthetic cells. Only its value ``"synthetic"`` has a meaning
+        here: other values, missing ones and a missing column count as real, so synthetic cells of other
+        programs must be marked first.
+
+    Returns
+    -------
+    ``adata`` itself when no cell is synthetic, otherwise a copy of its real cells.
+
+    Raises
+    ------
+    InputError
+        When there are synthetic cells and ``keep`` is ``None``, when none is real, or for another ``keep``.
+
+    Examples
+    --------
+    >>> import scgarage as sg
+    >>> adata = sg.datasets.pbmc68k()
+    >>> guard(adata) is adata
+    True
+    >>> adata.obs["source"] = ["synthetic"] * 100 + ["real"] * 600
+    >>> guard(adata, keep="real").n_obs
+    600
+    """
+    if keep not in (None, REAL):
+        msg = f"keep is {keep!r}; expected None (refuse synthetic cells) or 'real' (leave them out)"
+        raise InputError(msg)
+    synthetic = _is_synthetic(adata, source_key)
+    n_synthetic = int(synthetic.sum())
+    if n_synthetic == 0:
+        return adata
+    if n_synthetic == adata.n_obs:
+        msg = f"all {n_synthetic:,} cells are synthetic (adata.obs['{source_key}']); {WHY}. Test the real cells"
+        raise InputError(msg)
+    if keep is None:
+        msg = (
+            f"adata.obs['{source_key}'] marks {n_synthetic:,} of {adata.n_obs:,} cells as synthetic, and they must "
+            f"not enter differential tests; {WHY}. Test the real cells only: sg.guard(adata, keep='real')"
+        )
+        raise InputError(msg)
+    return adata[~synthetic].copy()
+
+
+def _is_synthetic(adata: AnnData, source_key: str) -> NDArray[np.bool_]:
+    if source_key not in adata.obs:
+        return np.zeros(adata.n_obs, dtype=np.bool_)
+    return np.asarray(adata.obs[source_key].astype(str) == SYNTHETIC, dtype=np.bool_)

@@ -1,0 +1,480 @@
+"""The evaluation space: principal components of real cells that are not compared with anything."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from scgarage.errors import InputError
+from scgarage.judge.evaluation.cells import Cells, Index, NullGenerator, copies, shuffled
+from scgarage.judge.evaluation.inputs import Inputs
+from scgarage.metrics import Metric
+from scgarage.metrics.metric import Null
+from scgarage.pp import Components, select_hvg
+
+REFERENCE_LIMIT = 5_000
+"""Cells that fit the components at most: enough for 50 of them, and small when made dense."""
+
+
+def halve(labels: NDArray[np.str_], rng: np.random.Generator) -> tuple[Index, Index]:
+    """Divide cells at random into a reference half and a holdout half, stratified by type.
+
+    Parameters
+    ----------
+    labels
+        Type of each test cell, (n_cells,).
+    rng
+        Source of the division.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Rows of the reference half and rows of the holdout half; the cells of a type, and all cells, differ
+        by at most one between them.
+    """
+    shuffled = rng.permutation(len(labels))
+    by_type = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    first = int(rng.integers(2))
+    return by_type[first::2], by_type[1 - first :: 2]
+
+
+def fit_space(reference: Cells, n_pcs: int, rng: np.random.Generator) -> Components:
+    """Fit the judge's principal components on reference cells.
+
+    Neither the training nor the compared cells take part: components fitted on training cells stretch along
+    those very cells, and fresh real cells then look further from them than from each other.
+
+    Parameters
+    ----------
+    reference
+        Real cells of the test part; at most :data:`REFERENCE_LIMIT` of them are used.
+    n_pcs
+        Number of components; fewer where the cells or genes do not allow as many.
+    rng
+        Source of the subsample and of the randomised solver.
+    """
+    sample = reference.draw(REFERENCE_LIMIT, rng)
+    return Components.fit(sample.log_expr, n_pcs, random_state=int(rng.integers(2**31)))
+
+
+def predict_labels(
+    known_points: NDArray[np.floating], known_labels: NDArray[np.str_], points: NDArray[np.floating]
+) -> NDArray[np.str_]:
+    """Label cells with a classifier trained on real cells.
+
+    Parameters
+    ----------
+    known_points
+        Principal components of real cells, (n_known, n_pcs).
+    known_labels
+        Their types, (n_known,).
+    points
+        Principal components of the cells to label, (n_cells, n_pcs).
+
+    Returns
+    -------
+    numpy.ndarray
+        The most probable type of each cell by class-balanced logistic regression, (n_cells,).
+    """
+    if len(np.unique(known_labels)) == 1:
+        return np.repeat(known_labels[:1], len(points))
+    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+    return np.asarray(model.fit(known_points, known_labels).predict(points), dtype=np.str_)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Cells in every form that a metric may ask for.
+
+    Attributes
+    ----------
+    points
+        Principal components, (n_cells, n_pcs).
+    log_expr
+        log1p CP10k of the selected genes, (n_cells, n_selected).
+    labels
+        Types, (n_cells,).
+    totals
+        Counts over all genes, (n_cells,); ``None`` where no counts are known.
+    """
+
+    points: NDArray[np.float32]
+    log_expr: NDArray[np.float32]
+    labels: NDArray[np.str_]
+    totals: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Held-out cells and what is compared with them.
+
+    Attributes
+    ----------
+    holdout
+        Held-out real cells.
+    synthetic, floor
+        As many synthetic and as many real training cells.
+    nulls
+        As many cells of each null generator.
+    """
+
+    holdout: Sample
+    synthetic: Sample
+    floor: Sample
+    nulls: dict[Null, Sample]
+
+
+def sample_of(cells: Cells, space: Components) -> Sample:
+    """Return cells in every form."""
+    return Sample(space.transform(cells.log_expr), cells.log_expr.toarray(), cells.labels, cells.totals)
+
+
+TYPE_LIMIT = 300
+"""Cells of a type in a matched sample at most."""
+
+MIN_MATCHED = 5
+"""Fewest cells of a type on every side; with fewer the type is left out and its rows say so."""
+
+
+def match_types(
+    holdout: Cells, synthetic: Cells, train: Cells, null: NullGenerator, space: Components, rng: np.random.Generator
+) -> Samples:
+    """Draw as many held-out, synthetic, training and null cells of each type.
+
+    Distances fall and fold changes steady as samples grow, so a type with many synthetic cells would look
+    better than the floor, and one with few worse.
+
+    Parameters
+    ----------
+    holdout, synthetic, train
+        Cells to draw from.
+    null
+        Generator of independent genes.
+    space
+        Principal components.
+    rng
+        Source of the draws.
+
+    Returns
+    -------
+    Samples
+        Cells in the order of their types; nulls ``"poisson"`` and ``"shuffled"``. Types of which a side has
+        fewer than :data:`MIN_MATCHED` cells are not among them, so the samples can be empty.
+    """
+    sides = [holdout, synthetic, train]
+    sizes = _sizes([cells.labels for cells in sides])
+    held, made, real = (cells.take(_rows(cells.labels, sizes, rng)) for cells in sides)
+    return Samples(
+        holdout=sample_of(held, space),
+        synthetic=sample_of(made, space),
+        floor=sample_of(real, space),
+        nulls={
+            "poisson": sample_of(null.of_types(real.labels, rng), space),
+            "shuffled": sample_of(shuffled(real, rng), space),
+        },
+    )
+
+
+def _sizes(labels: Sequence[NDArray[np.str_]]) -> dict[str, int]:
+    """Return how many cells of each type every side can give."""
+    counts = [dict(zip(*np.unique(side, return_counts=True), strict=True)) for side in labels]
+    shared = {str(name): min(int(count.get(name, 0)) for count in counts) for name in counts[0]}
+    return {name: min(n_cells, TYPE_LIMIT) for name, n_cells in shared.items() if n_cells >= MIN_MATCHED}
+
+
+def _rows(labels: NDArray[np.str_], sizes: dict[str, int], rng: np.random.Generator) -> Index:
+    """Draw rows of each type without repeats."""
+    rows = [rng.permutation(np.flatnonzero(labels == name))[:n_cells] for name, n_cells in sizes.items()]
+    return np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp)
+
+
+Role: TypeAlias = Literal["value", "floor", "null"]
+"""Synthetic cells, real training cells, or a null generator's cells, compared with held-out real cells."""
+
+MIN_CELLS = 10
+"""Fewest reference cells and fewest compared cells with which anything is computed."""
+
+MIN_FRESH = 30
+"""Fewest validation cells that give a memorisation floor; with fewer, theory's 0.5 says more."""
+
+NEIGHBOUR_LIMIT = 50_000
+"""Training cells, and held-out cells, among which nearest neighbours are looked for at most."""
+
+TEACHER_LIMIT = 2_000
+"""Reference cells that teach the classifier of label fidelity at most."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Real cells that teach a classifier the types: reference cells, which nothing is compared with.
+
+    Attributes
+    ----------
+    points
+        Principal components, (n_cells, n_pcs).
+    labels
+        Types, (n_cells,).
+    """
+
+    points: NDArray[np.float32]
+    labels: NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Comparison(Samples):
+    """What the metrics see in one repeat: samples of the same size, and what only some metrics ask for.
+
+    Attributes
+    ----------
+    matched
+        Samples with as many cells of each type on every side.
+    teacher
+        Reference cells.
+    fresh
+        Validation cells, the floor of memorisation; ``None`` when there are fewer than :data:`MIN_FRESH`.
+    train_points, holdout_points
+        Components of all training and all held-out cells, for nearest neighbours.
+    seed
+        Seed of the stochastic metrics, the same for value, floor and null.
+    genes
+        Numbers of the genes that are compared, (n_selected,).
+    """
+
+    matched: Samples
+    teacher: Teacher
+    fresh: Sample | None
+    train_points: NDArray[np.float32]
+    holdout_points: NDArray[np.float32]
+    seed: int
+    genes: NDArray[np.intp]
+
+
+def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator) -> Comparison:
+    """Divide the test cells, choose genes and fit the space on one half, and draw samples of the same size.
+
+    Neither genes nor space see the cells that are compared. Genes that were selected on training cells vary more among
+    these than among others: real cells in the place of the synthetic ones then look better than the floor (measured:
+    correlation of fold changes 0.83 for fresh cells, 0.72 for the floor).
+
+    Parameters
+    ----------
+    inputs
+        Real and synthetic cells.
+    n_pcs
+        Number of principal components.
+    max_cells
+        Cells of a sample at most.
+    rng
+        Source of everything random in this repeat.
+
+    Raises
+    ------
+    InputError
+        If the reference half or a sample would have fewer than :data:`MIN_CELLS` cells.
+    """
+    # A generator of its own: what is drawn for matched samples changes no other number.
+    (match_rng,) = rng.spawn(1)
+    halves = halve(inputs.test.labels, rng)
+    n_cells = _sample_size(len(halves[0]), len(halves[1]), inputs, max_cells)
+    genes = np.flatnonzero(select_hvg(inputs.test.log_expr[halves[0]], inputs.n_top_genes))
+    inputs = inputs.narrowed(genes)
+    reference, holdout = (inputs.test.take(rows) for rows in halves)
+    space = fit_space(reference, n_pcs, rng)
+    order = rng.permutation(len(inputs.train))
+    neighbours = inputs.train.draw(NEIGHBOUR_LIMIT, rng)
+    synthetic, floor = inputs.synthetic.draw(n_cells, rng), inputs.train.take(order[:n_cells])
+    pools = (inputs.synthetic, inputs.train)
+    if not inputs.labelled:
+        known = [reference, inputs.train.take(order[n_cells:])]
+        # The floor is labelled the same way: the classifier's mistakes must not count against the model.
+        pools = synthetic, floor = _relabel([synthetic, floor], known, space, rng)
+    poisson = sample_of(inputs.null.sample(n_cells, rng), space)
+    one_type = np.full(n_cells, _commonest(inputs.train.labels))
+    fresh = inputs.validation.draw(n_cells, rng)
+    return Comparison(
+        holdout=sample_of(holdout.draw(n_cells, rng), space),
+        synthetic=sample_of(synthetic, space),
+        floor=sample_of(floor, space),
+        nulls={
+            "poisson": poisson,
+            "one type": replace(poisson, labels=one_type),
+            "copy": sample_of(copies(neighbours, n_cells, rng), space),
+        },
+        matched=match_types(holdout, *pools, inputs.null, space, match_rng),
+        teacher=_teacher(reference, space, match_rng),
+        fresh=sample_of(fresh, space) if len(fresh) >= MIN_FRESH else None,
+        train_points=space.transform(neighbours.log_expr),
+        holdout_points=space.transform(holdout.draw(NEIGHBOUR_LIMIT, rng).log_expr),
+        seed=int(rng.integers(2**31)),
+        genes=genes,
+    )
+
+
+def measure(metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] | None = None) -> dict[Role, Any]:
+    """Return what a metric gives for the synthetic cells, its floor and its null.
+
+    Parameters
+    ----------
+    metric
+        What to compute.
+    comparison
+        The cells of one repeat.
+    mask
+        Held-out cells that the value is about, (n_cells,), for a metric that takes a mask.
+
+    Returns
+    -------
+    dict
+        A number for each role, or a dict with one for each type where ``metric.groups`` is ``"types"``. NaN
+        where library sizes are asked for and not known.
+    """
+    options: dict[str, Any] = {"random_state": comparison.seed} if metric.stochastic else {}
+    if mask is not None:
+        options["mask"] = mask
+    samples = comparison.matched if metric.matched else comparison
+    floor = comparison.fresh if metric.space == "memorisation" else samples.floor
+    compared: dict[Role, Sample | None] = {
+        "value": samples.synthetic,
+        "floor": floor,
+        "null": samples.nulls[metric.null],
+    }
+    return {role: _computed(metric, sample, comparison, options) for role, sample in compared.items()}
+
+
+def _computed(metric: Metric, sample: Sample | None, comparison: Comparison, options: dict[str, Any]) -> Any:
+    if sample is None:
+        return 0.5  # Without fresh cells, theory gives the share that copies nothing.
+    samples = comparison.matched if metric.matched else comparison
+    cells = {
+        "holdout": samples.holdout,
+        "sample": sample,
+        "teacher": comparison.teacher,
+        "comparison": comparison,
+    }
+    arguments = [getattr(cells[name], form) for name, form in metric.arguments]
+    if any(argument is None for argument in arguments):
+        return float("nan")
+    return metric.function(*arguments, **options)
+
+
+def _sample_size(n_reference: int, n_holdout: int, inputs: Inputs, max_cells: int) -> int:
+    found = {
+        "half of the test part that fits the space": n_reference,
+        "half of the test part to compare with": n_holdout,
+        "training part": len(inputs.train),
+        "synthetic data": len(inputs.synthetic),
+        "limit max_cells": max_cells,
+    }
+    for name, n_cells in found.items():
+        if n_cells < MIN_CELLS:
+            msg = f"the {name} has {n_cells} cells; the judge needs at least {MIN_CELLS} there"
+            raise InputError(msg)
+    return min(n_holdout, len(inputs.train), len(inputs.synthetic), max_cells)
+
+
+def _relabel(
+    drawn: list[Cells], known: list[Cells], space: Components, rng: np.random.Generator
+) -> tuple[Cells, Cells]:
+    """Replace the labels of drawn cells by those that real cells outside the comparison predict."""
+    teachers = [cells.draw(REFERENCE_LIMIT, rng) for cells in known]
+    points = np.concatenate([space.transform(cells.log_expr) for cells in teachers])
+    labels = np.concatenate([cells.labels for cells in teachers])
+    unknown = np.concatenate([space.transform(cells.log_expr) for cells in drawn])
+    parts = np.split(predict_labels(points, labels, unknown), np.cumsum([len(cells) for cells in drawn])[:-1])
+    synthetic, floor = (replace(cells, labels=part) for cells, part in zip(drawn, parts, strict=True))
+    return synthetic, floor
+
+
+def _teacher(reference: Cells, space: Components, rng: np.random.Generator) -> Teacher:
+    cells = reference.draw(TEACHER_LIMIT, rng)
+    return Teacher(space.transform(cells.log_expr), cells.labels)
+
+
+def _commonest(labels: NDArray[np.str_]) -> str:
+    types, counts = np.unique(labels, return_counts=True)
+    return str(types[counts.argmax()])
+
+
+ROLES: tuple[Role, ...] = ("value", "floor", "null")
+
+_NOT_MEASURED: dict[Role, float] = dict.fromkeys(ROLES, np.nan)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The numbers of one metric and group in one repeat.
+
+    Attributes
+    ----------
+    metric
+        Registry name.
+    group
+        ``"all"``, ``"rare"`` or a type.
+    n_cells
+        Held-out cells of the group.
+    numbers
+        Value, floor and null; NaN when there are too few cells to say.
+    """
+
+    metric: str
+    group: str
+    n_cells: int
+    numbers: Mapping[Role, float]
+
+
+def measure_all(metrics: Mapping[str, Metric], comparison: Comparison, rare_types: tuple[str, ...]) -> list[Record]:
+    """Compute every metric, and for rare types those that can be."""
+    rows = {"all": _overall, "rare": _masked, "types": _by_type}
+    return [
+        record
+        for name, metric in metrics.items()
+        for record in rows[metric.groups](name, metric, comparison, rare_types)
+    ]
+
+
+def _overall(name: str, metric: Metric, comparison: Comparison, _: tuple[str, ...]) -> Iterator[Record]:
+    """Yield the row for all cells."""
+    yield Record(name, "all", len(comparison.holdout.labels), measure(metric, comparison))
+
+
+def _masked(name: str, metric: Metric, comparison: Comparison, rare_types: tuple[str, ...]) -> Iterator[Record]:
+    """Yield the row for all cells and rows of a metric that takes a mask."""
+    yield from _overall(name, metric, comparison, rare_types)
+    labels = comparison.holdout.labels
+    for group, types in _groups(rare_types).items():
+        mask = np.isin(labels, types)
+        n_cells = int(mask.sum())
+        enough = n_cells >= metric.min_cells
+        yield Record(name, group, n_cells, measure(metric, comparison, mask=mask) if enough else _NOT_MEASURED)
+
+
+def _by_type(name: str, metric: Metric, comparison: Comparison, rare_types: tuple[str, ...]) -> Iterator[Record]:
+    """Yield rows that are means over the values of types; a type that a side lacks counts on none."""
+    labels = (comparison.matched if metric.matched else comparison).holdout.labels
+    counts = _counts(labels, metric.min_cells)
+    values = measure(metric, comparison) if counts else {}
+    known = [
+        type_name for type_name in counts if all(np.isfinite(values[role].get(type_name, np.nan)) for role in ROLES)
+    ]
+    for group, types in ({"all": tuple(counts)} | _groups(rare_types)).items():
+        chosen = [type_name for type_name in known if type_name in types]
+        numbers: dict[Role, float] = {
+            role: float(np.mean([values[role][type_name] for type_name in chosen])) for role in ROLES if chosen
+        }
+        n_cells = sum(counts.get(type_name, 0) for type_name in types)
+        yield Record(name, group, n_cells, numbers or _NOT_MEASURED)
+
+
+def _groups(rare_types: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the types of each group: the rare ones together, then each."""
+    return {"rare": rare_types} | {name: (name,) for name in rare_types} if rare_types else {}
+
+
+def _counts(labels: NDArray[np.str_], min_cells: int) -> dict[str, int]:
+    types, counts = np.unique(labels, return_counts=True)
+    return {str(name): int(n) for name, n in zip(types, counts, strict=True) if n >= min_cells}

@@ -1,0 +1,249 @@
+"""Real and synthetic cells made comparable: labels, genes, values, where they come from."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from anndata import AnnData
+from numpy.typing import NDArray
+from scipy import sparse
+
+from scgarage.errors import InputError
+from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, match_genes, value_kind
+from scgarage.judge.evaluation.cells import Cells, NormalNull, NullGenerator, PoissonNull, rare_types
+from scgarage.pp import Split
+from scgarage.schema import UNS_KEY, UNSURE, ValueKind
+
+ONE_TYPE = "cell"
+"""Type of all cells where no types are known."""
+
+
+def choose_labels_key(split: Split, labels_key: str | None) -> str:
+    """Return the column of ``obs`` with the types: the one asked for, or else the split's own.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    key = labels_key or split.labels_key
+    if key is None:
+        columns = ", ".join(map(repr, split.train.obs))
+        msg = f"the split has no labels_key; pass labels_key= one of: {columns}"
+        raise InputError(msg)
+    return key
+
+
+def real_labels(split: Split, key: str | None) -> dict[str, NDArray[np.str_]]:
+    """Return the types of the cells of each part; without a column they are all :data:`ONE_TYPE`.
+
+    Raises
+    ------
+    InputError
+        If the column or a value is missing.
+    """
+    return {name: _complete(getattr(split, name), key) for name in ("train", "validation", "test")}
+
+
+def synthetic_labels(
+    synthetic: AnnData, key: str | None, real: Mapping[str, NDArray[np.str_]]
+) -> NDArray[np.str_] | None:
+    """Return the types of synthetic cells, a missing one as "unsure"; ``None`` where only the real cells have types.
+
+    Raises
+    ------
+    InputError
+        If no label is a type of a real cell.
+    """
+    if key is None:
+        return np.full(synthetic.n_obs, ONE_TYPE)
+    if key not in synthetic.obs:
+        return None
+    column = synthetic.obs[key].astype(object)
+    found = np.asarray(column.where(column.notna(), UNSURE).astype(str), dtype=np.str_)
+    types = np.unique(np.concatenate(list(real.values())))
+    if not np.isin(found, [*types, UNSURE]).any():
+        msg = (
+            f"no label of the synthetic cells is a real type: found {_first(found)}, expected "
+            f"{_first(types)}; rename them, or drop the column to have types predicted"
+        )
+        raise InputError(msg)
+    return found
+
+
+def _complete(cells: AnnData, key: str | None) -> NDArray[np.str_]:
+    if key is None:
+        return np.full(cells.n_obs, ONE_TYPE)
+    if key not in cells.obs:
+        columns = ", ".join(map(repr, cells.obs.columns)) or "none"
+        msg = f"the real cells' obs has no {key!r}; pass labels_key= one of: {columns}"
+        raise InputError(msg)
+    if cells.obs[key].isna().any():
+        msg = f"obs[{key!r}] of the real cells has missing values; fill or drop those cells"
+        raise InputError(msg)
+    return np.asarray(cells.obs[key].astype(str), dtype=np.str_)
+
+
+def _first(labels: NDArray[np.str_]) -> str:
+    return ", ".join(map(repr, np.unique(labels)[:5].tolist()))
+
+
+PREDICTED = "the synthetic cells came without types; theirs were predicted by a classifier trained on real cells"
+
+OTHER_SPLIT = (
+    "the synthetic cells come from a model that was fitted on another split, so held-out cells may have "
+    "been among its training cells"
+)
+
+SPLIT_KEYS = ("fingerprint", "random_state", "fractions", "donor_key")
+"""Entries of a split's record that are the same only for the same parts."""
+
+
+def origin_notes(synthetic: AnnData, split: Split, *, labelled: bool) -> list[str]:
+    """Return notes about where the synthetic cells and their types come from.
+
+    Warns
+    -----
+    UserWarning
+        When the cells say that their model was fitted on another split.
+    """
+    about: Any = synthetic.uns.get(UNS_KEY)
+    theirs = about.get("split") if isinstance(about, Mapping) else None
+    notes = [] if labelled else [PREDICTED]
+    if isinstance(theirs, Mapping) and "fingerprint" in theirs and not _same(theirs, split.record()):
+        # To whoever called the public function, two frames above the caller of this one.
+        warnings.warn(f"{OTHER_SPLIT}; judge with the split of the model", UserWarning, stacklevel=4)
+        notes.insert(0, OTHER_SPLIT)
+    return notes
+
+
+def _same(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    return all(np.array_equal(np.asarray(theirs.get(key)), np.asarray(ours.get(key))) for key in SPLIT_KEYS)
+
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that is the same in all repeats.
+
+    Attributes
+    ----------
+    train, validation, test, synthetic
+        Log expression of all genes, types and library sizes.
+    labelled
+        Whether the synthetic cells came with types; if not, all of theirs are "unsure" here.
+    null
+        Generator of independent genes, fitted on train.
+    n_top_genes
+        Highly variable genes to compare, which each repeat selects on its reference cells.
+    labels_key
+        Column of ``obs`` with the types; ``None`` when there is none, and all cells are then of one type.
+    value_kind
+        What real and synthetic values were.
+    rare_types
+        Types of less than 5 % of the training cells, rarest first.
+    notes
+        What a reader should know before trusting any number.
+    """
+
+    train: Cells
+    validation: Cells
+    test: Cells
+    synthetic: Cells
+    labelled: bool
+    null: NullGenerator
+    n_top_genes: int
+    labels_key: str | None
+    value_kind: ValueKind
+    rare_types: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def narrowed(self, genes: NDArray[np.integer[Any]]) -> Self:
+        """Return the same with some of the genes, numbers (n_selected,)."""
+        parts = {name: getattr(self, name).narrowed(genes) for name in (*PARTS, "synthetic", "null")}
+        return replace(self, **parts)
+
+
+def comparison_inputs(
+    synthetic: AnnData, split: Split, *, labels_key: str | None, layer: str | None, n_top_genes: int
+) -> Inputs:
+    """Check the data and normalise every part the same way.
+
+    Parameters
+    ----------
+    synthetic
+        Synthetic cells with the genes of the real ones, in any order.
+    split
+        Real cells.
+    labels_key
+        Column of ``obs`` with the types; the split's own by default. Without either all cells are of one type.
+    layer
+        Layer with the values; ``X`` by default. Synthetic cells without that layer are read from ``X``.
+    n_top_genes
+        Highly variable genes to compare; recorded, and selected in every repeat.
+
+    Raises
+    ------
+    InputError
+        If labels or genes are missing, if the values are neither counts nor log-normalised, or if real and
+        synthetic values are of different kinds.
+    """
+    key = labels_key or split.labels_key
+    real = real_labels(split, key)
+    given = synthetic_labels(synthetic, key, real)
+    notes = origin_notes(synthetic, split, labelled=given is not None)
+    if key is None:
+        notes.append("The real cells have no types (labels_key=): nothing is said about types")
+    synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
+    synthetic_layer = layer if layer in synthetic.layers else None
+    kind = _shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
+    values = _csr(split.train, layer)
+    null: NullGenerator
+    if kind == "counts":
+        null = PoissonNull.fit(values, library_size(values), real["train"])
+    else:
+        null = NormalNull.fit(values, real["train"])
+    return Inputs(
+        **{name: _cells(getattr(split, name), layer, kind, real[name]) for name in PARTS},
+        synthetic=_cells(
+            synthetic, synthetic_layer, kind, np.full(synthetic.n_obs, UNSURE) if given is None else given
+        ),
+        labelled=given is not None,
+        null=null,
+        n_top_genes=n_top_genes,
+        labels_key=key,
+        value_kind=kind,
+        rare_types=rare_types(real["train"]),
+        notes=tuple(notes),
+    )
+
+
+def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
+    for name, kind in (("real", real), ("synthetic", synthetic)):
+        if kind not in {"counts", "log-normalised"}:
+            msg = f"the {name} values are {kind}; the judge needs counts or log-normalised values (see layer=)"
+            raise InputError(msg)
+    if real != synthetic:
+        msg = (
+            f"the real values are {real} and the synthetic ones {synthetic}; give both as counts (layer=, or "
+            "sg.pp.recover_counts) or normalise the counts with sc.pp.normalize_total and sc.pp.log1p"
+        )
+        raise InputError(msg)
+    return real
+
+
+def _csr(cells: AnnData, layer: str | None) -> sparse.csr_matrix:
+    return sparse.csr_matrix(expression_matrix(cells, layer))
+
+
+def _cells(cells: AnnData, layer: str | None, kind: ValueKind, labels: NDArray[np.str_]) -> Cells:
+    """Return log1p CP10k."""
+    values = _csr(cells, layer)
+    if kind == "counts":
+        totals = library_size(values)
+        return Cells(log1p_cp10k(values, totals=totals), labels, totals)
+    return Cells(values.astype(np.float32), labels)
