@@ -1,11 +1,23 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import scgarage as sg
-from scgarage.augmentation import cells_wanted
+from scgarage.augmentation import FIRST, GAINS, ModelAugmenter, augmentation_evidence, cells_wanted
 from scgarage.errors import InputError
-from scgarage.models import FitOptions
+from scgarage.models import FitOptions, NBIndependent
+
+
+def test_cells_are_those_of_the_model_fitted_to_the_training_cells():
+    cells = sg.datasets.simulate(n_cells=120, n_genes=40, n_types=3, rare_fraction=0.1, random_state=0)
+    augment = pickle.loads(pickle.dumps(ModelAugmenter("nb-independent", "cell_type")))
+    made = augment(cells, {"rare": 7}, 3)
+    model = NBIndependent(random_state=3)
+    model.fit(cells, labels_key="cell_type", validation=None, options=FitOptions(progress=False))
+    np.testing.assert_array_equal(made.X.toarray(), model.sample({"rare": 7}, random_state=3).X.toarray())
+    assert (made.obs["cell_type"] == "rare").all()
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +93,23 @@ def test_misuse_is_refused(cells, model):
         sg.augment(twice, model)
     with pytest.raises(InputError, match="gene"):
         sg.augment(cells[:, :40].copy(), model)
+
+
+@pytest.mark.parametrize("classifier", list(GAINS))
+@pytest.mark.parametrize(("n_cells", "near"), [(1, 5), (9, 10), (14, 10), (400, 20), (None, 10)])
+def test_the_number_of_the_nearest_experiment_is_given(classifier, n_cells, near):
+    text = augmentation_evidence(classifier, n_cells=n_cells)
+    assert f"{near} training cells: {GAINS[classifier][1][near][0]:+.3f}" in text
+    assert ("expect less" in text) == (n_cells == 400)
+    assert text.endswith(FIRST)
+
+
+def test_intervals_hold_their_gains():
+    for _, gains in GAINS.values():
+        assert all(low <= gain <= high for gain, low, high in gains.values())
+
+
+def test_without_a_classifier_all_are_named_and_another_is_refused():
+    assert "linear classifiers .00 to .01" in augmentation_evidence()
+    with pytest.raises(InputError, match=r"'svm'.*'forest'"):
+        augmentation_evidence("svm")

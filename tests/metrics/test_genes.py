@@ -1,8 +1,93 @@
 import numpy as np
 import pytest
+from scipy.stats import spearmanr, wasserstein_distance
 
 from scgarage.errors import InputError
-from scgarage.metrics import gene_mean_error, gene_variance_error, zero_fraction_error
+from scgarage.metrics import (
+    gene_correlation_error,
+    gene_mean_error,
+    gene_variance_error,
+    gene_wasserstein,
+    library_size_error,
+    zero_fraction_error,
+)
+from scgarage.metrics import genes as gene_distance
+
+
+@pytest.fixture
+def cells() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    rate = rng.gamma(2.0, 1.0, size=(60, 1)) * np.arange(1.0, 9.0)
+    return rng.poisson(rate).astype(float), rng.poisson(rate.mean(axis=0), size=(50, 8)).astype(float)
+
+
+def test_matches_scipy_with_ties(cells: tuple[np.ndarray, np.ndarray]) -> None:
+    first, second = (spearmanr(side).statistic for side in cells)
+    expected = np.abs(first - second)[np.triu_indices(8, 1)].mean()
+    assert expected > 0.1
+    assert gene_correlation_error(*cells) == pytest.approx(expected)
+
+
+def test_only_the_most_variable_real_genes_count(cells: tuple[np.ndarray, np.ndarray]) -> None:
+    real, synthetic = cells
+    top = np.argsort(-real.var(axis=0))[:3]
+    expected = gene_correlation_error(real[:, top], synthetic[:, top])
+    assert gene_correlation_error(real, synthetic, n_genes=3) == pytest.approx(expected)
+
+
+def test_monotone_transforms_and_order_do_not_matter(cells: tuple[np.ndarray, np.ndarray]) -> None:
+    real, synthetic = cells
+    value = gene_correlation_error(real, synthetic)
+    assert gene_correlation_error(np.log1p(real), np.log1p(synthetic)) == pytest.approx(value)
+    assert gene_correlation_error(real[::-1, ::-1], synthetic[:, ::-1]) == pytest.approx(value)
+    assert gene_correlation_error(real, real) == 0
+
+
+def test_a_constant_gene_has_no_correlation(cells: tuple[np.ndarray, np.ndarray]) -> None:
+    real, synthetic = cells
+    flat = np.full_like(synthetic, 2.0)
+    expected = np.abs(spearmanr(real).statistic[np.triu_indices(8, 1)]).mean()
+    assert gene_correlation_error(real, flat) == pytest.approx(expected)
+
+
+def test_one_gene_or_cell_is_refused() -> None:
+    with pytest.raises(InputError, match="real has 1 gene"):
+        gene_correlation_error(np.zeros((3, 1)), np.zeros((3, 1)))
+    with pytest.raises(InputError, match="synthetic has 1 cells"):
+        gene_correlation_error(np.zeros((3, 2)), np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize("sizes", [(40, 40), (40, 73), (7, 30), (1, 5)])
+def test_matches_scipy_gene_by_gene(sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    real, synthetic = (rng.poisson(rng.gamma(1.0, 2.0, 12), (n, 12)) * 0.7 for n in sizes)
+    expected = np.mean([wasserstein_distance(x, y) for x, y in zip(real.T, synthetic.T, strict=True)])
+    assert gene_wasserstein(real, synthetic) == pytest.approx(expected)
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, synthetic = np.random.default_rng(1).gamma(1.0, size=(2, 30, 11))
+    value = gene_wasserstein(real, synthetic)
+    monkeypatch.setattr(gene_distance, "_BLOCK", 4)
+    assert gene_wasserstein(real, synthetic) == pytest.approx(value)
+
+
+def test_order_does_not_matter_and_scale_does() -> None:
+    rng = np.random.default_rng(2)
+    real, synthetic = rng.gamma(1.0, size=(20, 6)), rng.gamma(2.0, size=(35, 6))
+    value = gene_wasserstein(real, synthetic)
+    genes = rng.permutation(6)
+    assert gene_wasserstein(real[::-1][:, genes], synthetic[:, genes]) == pytest.approx(value)
+    assert gene_wasserstein(synthetic, real) == pytest.approx(value)
+    assert gene_wasserstein(3 * real, 3 * synthetic) == pytest.approx(3 * value)
+    assert gene_wasserstein(real, real + 0.5) == pytest.approx(0.5)
+    assert gene_wasserstein(real, real) == 0
+
+
+def test_other_genes_are_refused() -> None:
+    with pytest.raises(InputError, match="synthetic has 3 columns and real 2"):
+        gene_wasserstein(np.zeros((3, 2)), np.zeros((3, 3)))
+
 
 FUNCTIONS = [zero_fraction_error, gene_mean_error, gene_variance_error]
 
@@ -42,3 +127,29 @@ def test_bad_input_is_refused(function) -> None:
         function(np.zeros((0, 2)), np.zeros((3, 2)))
     with pytest.raises(InputError, match="NaN"):
         function(np.full((3, 2), np.nan), np.zeros((3, 2)))
+
+
+def test_equal_sizes_match_sorted_logs() -> None:
+    rng = np.random.default_rng(0)
+    real, synthetic = rng.lognormal(7, 0.5, 40), rng.lognormal(7.5, 0.2, 40)
+    expected = np.abs(np.sort(np.log(real)) - np.sort(np.log(synthetic))).mean()
+    assert library_size_error(real, synthetic) == pytest.approx(expected)
+
+
+def test_common_scale_and_order_do_not_matter() -> None:
+    rng = np.random.default_rng(1)
+    real, synthetic = rng.lognormal(7, 0.5, 40), rng.lognormal(7.5, 0.2, 25)
+    value = library_size_error(real, synthetic)
+    assert library_size_error(10 * real, 10 * synthetic) == pytest.approx(value)
+    assert library_size_error(synthetic, real[::-1]) == pytest.approx(value)
+    assert library_size_error(real, 2 * real) == pytest.approx(np.log(2))
+    assert library_size_error([0.0, 0.0], [1.0, 1.0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("totals", "message"),
+    [([], r"shape \(0,\)"), ([[1.0]], r"shape \(1, 1\)"), ([-1.0], "negative"), ([np.nan], "NaN")],
+)
+def test_unusable_totals_are_refused(totals: list, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        library_size_error([1.0], totals)

@@ -1,22 +1,62 @@
+import base64
+import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from scgarage.plotting.embedding import log_expression
+from scgarage.report import figures as topology_figure
 from scgarage.report.figures import (
+    STEPS,
     Section,
     composition_picture,
     confusion_picture,
+    data_uri,
     embedding_picture,
     embedding_table,
     gene_pictures,
     history_picture,
+    map_data,
     score_picture,
+    topology_pictures,
     type_pictures,
 )
 from scgarage.report.subject import Subject
 from scgarage.report.type_judgement import judge_types
+
+
+def decode(uri: str) -> tuple[str, bytes]:
+    head, content = uri.split(",")
+    return head, base64.b64decode(content)
+
+
+def figure_of(n_points: int) -> Figure:
+    figure = Figure(figsize=(4, 3))
+    rng = np.random.default_rng(0)
+    figure.subplots().scatter(rng.normal(size=n_points), rng.normal(size=n_points))
+    return figure
+
+
+def test_a_simple_figure_is_vector_graphics_without_dates():
+    head, content = decode(data_uri(figure_of(3)))
+    assert head == "data:image/svg+xml;base64"
+    assert b"<svg" in content
+    assert b"dc:date" not in content
+    assert b"<text" not in content  # outlines, so that it looks the same with any fonts
+
+
+def test_a_figure_of_many_points_is_pixels_at_twice_the_screen():
+    head, content = decode(data_uri(figure_of(20_000)))
+    assert head == "data:image/png;base64"
+    assert int.from_bytes(content[16:20], "big") == 2 * 96 * 4  # width in the PNG's header
+
+
+def test_same_figure_same_bytes():
+    assert data_uri(figure_of(5)) == data_uri(figure_of(5))
+
 
 GENES = ["Gene moments", "Mean and variance", "Library sizes", "Quantiles", "Gene correlations"]
 TYPES = ["Marker genes", "Fold changes", "Confusion matrix"]
@@ -114,3 +154,69 @@ def test_alt_text_of_the_composition_holds_the_shares(own, own_sections):
     for name in own.counts.index:
         text = f"{name} {real[name]:.2g} % against {synthetic[name]:.2g} %"
         assert text in own_sections["Cell types"].picture.alt
+
+
+def coordinates(n_cells: int = 20) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(2 * n_cells, 2)), columns=["umap1", "umap2"])
+    frame["source"] = np.repeat(["real", "synthetic"], n_cells)
+    frame["cell_type"] = (["B"] * 15 + ["T"] * 4 + [None]) * 2
+    return frame
+
+
+def test_every_cell_is_there_once_with_its_source_and_type():
+    data = map_data(coordinates(), rare=["T"])
+    assert json.loads(json.dumps(data)) == data
+    assert len(data["x"]) == len(data["y"]) == len(data["type"]) == 40
+    assert data["sources"][0]["cells"] == data["sources"][1]["cells"] == 20
+    assert [(kind["name"], kind["rare"], kind["real"], kind["synthetic"]) for kind in data["types"]] == [
+        ("B", False, 15, 15),
+        ("T", True, 4, 4),
+    ]
+    assert data["type"].count(-1) == 2
+
+
+def test_places_keep_their_proportions():
+    frame = coordinates()
+    data = map_data(frame, random_state=3)
+    shuffled = frame.sample(frac=1, random_state=3)
+    x = shuffled["umap1"].to_numpy() - frame["umap1"].min()
+    y = shuffled["umap2"].to_numpy() - frame["umap2"].min()
+    scale = STEPS / max(x.max(), y.max())
+    np.testing.assert_allclose(data["x"], x * scale, atol=0.51)
+    np.testing.assert_allclose(data["y"], y * scale, atol=0.51)
+    assert data["width"] == max(data["x"])
+    assert data["height"] == max(data["y"])
+
+
+def test_moving_and_stretching_the_map_changes_nothing():
+    frame = coordinates()
+    moved = frame.assign(umap1=3 * frame["umap1"] + 7, umap2=3 * frame["umap2"] - 2)
+    first, second = map_data(frame), map_data(moved)
+    np.testing.assert_allclose(first["x"], second["x"], atol=1)
+    assert first["types"] == second["types"]
+
+
+def test_cells_without_types_and_in_one_place():
+    frame = coordinates().drop(columns="cell_type").assign(umap1=1.0, umap2=2.0)
+    data = map_data(frame)
+    assert (data["types"], set(data["type"]), set(data["x"]), data["width"]) == ([], {-1}, {0}, 1)
+
+
+def test_names_of_cells_stay_out():
+    frame = coordinates().set_axis([f"secret{i}" for i in range(40)])
+    assert "secret" not in json.dumps(map_data(frame))
+
+
+def test_the_figure_says_its_distances_and_floors(evaluation):
+    pytest.importorskip("ripser", reason="needs the optional packages ripser and persim")
+    pytest.importorskip("persim", reason="needs the optional packages ripser and persim")
+    (one,) = topology_pictures(Subject.of(evaluation))
+    assert one.picture is not None
+    assert one.picture.alt.count("floor") == 2
+    assert "farthest first" in one.picture.caption
+
+
+def test_without_the_packages_there_is_no_section(evaluation, monkeypatch):
+    monkeypatch.setattr(topology_figure, "find_spec", lambda name: None)
+    assert topology_pictures(Subject.of(evaluation)) == []

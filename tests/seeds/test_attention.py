@@ -5,15 +5,16 @@ from scipy import sparse
 from scipy.stats import spearmanr
 
 from scgarage.errors import InputError
+from scgarage.pp import communities
 from scgarage.pp.graph import knn_graph
-from scgarage.seeds import AttentionSelector, GATSettings, attention_scores
+from scgarage.seeds import AttentionSelector, GATSettings, GlobalTopSelector, attention, attention_scores
 
-FAST = GATSettings(hidden=8, heads=2, n_epochs=40, accelerator="cpu", progress=False)
+ATTENTION_FAST = GATSettings(hidden=8, heads=2, n_epochs=40, accelerator="cpu", progress=False)
 WITHOUT_STOPPING = GATSettings(hidden=8, heads=2, n_epochs=40, patience=None, accelerator="cpu", progress=False)
 
 
 def test_scores_add_up_to_the_attention_that_is_not_kept(typed_cells):
-    result = attention_scores(typed_cells, labels_key="cell_type", settings=FAST)
+    result = attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_FAST)
     n_cells = typed_cells.n_obs
     assert result.scores.shape == (n_cells,)
     assert result.scores.sum() == pytest.approx(n_cells * (1 - result.diagnostics["attention_to_self"]), rel=1e-5)
@@ -21,7 +22,7 @@ def test_scores_add_up_to_the_attention_that_is_not_kept(typed_cells):
 
 def test_diagnostics_say_what_they_are_named(typed_cells):
     typed_cells.layers["counts"] = np.round(10 * typed_cells.X)
-    result = attention_scores(typed_cells, labels_key="cell_type", settings=FAST)
+    result = attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_FAST)
     found, scores = result.diagnostics, result.scores
     out_degree = np.bincount(knn_graph(typed_cells.obsm["X_pca"])[0], minlength=typed_cells.n_obs)
     totals = typed_cells.layers["counts"].sum(axis=1)
@@ -34,9 +35,9 @@ def test_diagnostics_say_what_they_are_named(typed_cells):
 
 
 def test_unknown_library_size_is_nan_and_total_counts_are_found(typed_cells):
-    unknown = attention_scores(typed_cells, labels_key="cell_type", settings=FAST).diagnostics
+    unknown = attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_FAST).diagnostics
     typed_cells.obs["total_counts"] = np.arange(typed_cells.n_obs)
-    known = attention_scores(typed_cells, labels_key="cell_type", settings=FAST).diagnostics
+    known = attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_FAST).diagnostics
     assert np.isnan(unknown["spearman_library_size"])
     assert np.isfinite(known["spearman_library_size"])
 
@@ -58,9 +59,9 @@ def test_permuted_cells_give_the_same_seeds(typed_cells):
 
 def test_sparse_and_dense_expression_give_the_same_scores(typed_cells):
     typed_cells.X[typed_cells.X < 0.2] = 0
-    dense = attention_scores(typed_cells, labels_key="cell_type", settings=FAST)
+    dense = attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_FAST)
     typed_cells.X = sparse.csr_matrix(typed_cells.X)
-    csr = attention_scores(typed_cells, labels_key="cell_type", settings=FAST)
+    csr = attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_FAST)
     assert np.array_equal(dense.scores, csr.scores)
     assert dense.diagnostics["spearman_genes_detected"] == csr.diagnostics["spearman_genes_detected"]
 
@@ -88,7 +89,7 @@ def test_large_data_are_trained_on_a_subsample_and_scored_in_full(typed_cells, m
 
 
 def test_seeds_of_a_type_are_its_cells_of_highest_score(typed_cells):
-    seeds = AttentionSelector("cell_type", gat=FAST).select(typed_cells, 40)
+    seeds = AttentionSelector("cell_type", gat=ATTENTION_FAST).select(typed_cells, 40)
     labels = typed_cells.obs["cell_type"].to_numpy()
     for name in np.unique(labels):
         picked = seeds.indices[labels[seeds.indices] == name]
@@ -97,8 +98,8 @@ def test_seeds_of_a_type_are_its_cells_of_highest_score(typed_cells):
 
 
 def test_boost_triples_the_share_of_rare_types(typed_cells):
-    plain = AttentionSelector("cell_type", gat=FAST, rare_boost=0.0, minimum=0).select(typed_cells, 60)
-    boosted = AttentionSelector("cell_type", gat=FAST, rare_boost=2.0).select(typed_cells, 60)
+    plain = AttentionSelector("cell_type", gat=ATTENTION_FAST, rare_boost=0.0, minimum=0).select(typed_cells, 60)
+    boosted = AttentionSelector("cell_type", gat=ATTENTION_FAST, rare_boost=2.0).select(typed_cells, 60)
     assert plain.diagnostics["rare_share"] == pytest.approx(2 / 60)
     assert boosted.diagnostics["rare_share"] == pytest.approx(6 / 60)
     assert boosted.diagnostics["rare_share_by_chance"] == pytest.approx(6 / 176)
@@ -106,7 +107,7 @@ def test_boost_triples_the_share_of_rare_types(typed_cells):
 
 def test_the_data_are_not_changed(typed_cells):
     before = typed_cells.copy()
-    AttentionSelector("cell_type", gat=FAST).select(typed_cells, 10)
+    AttentionSelector("cell_type", gat=ATTENTION_FAST).select(typed_cells, 10)
     assert list(typed_cells.obs) == list(before.obs)
     assert list(typed_cells.obsm) == list(before.obsm)
     assert not typed_cells.uns
@@ -147,4 +148,50 @@ def missing_values(adata: ad.AnnData) -> None:
 def test_unusable_data_are_refused(typed_cells, damage, message):
     damage(typed_cells)
     with pytest.raises(InputError, match=message):
-        attention_scores(typed_cells, labels_key="cell_type", settings=FAST)
+        attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_FAST)
+
+
+ATTENTION_SELECTOR_FAST = GATSettings(hidden=8, heads=2, n_epochs=20, accelerator="cpu", progress=False)
+
+
+def test_without_degree_the_score_is_the_attention_for_each_cell_that_lists_it(typed_cells):
+    raw = attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_SELECTOR_FAST)
+    found = attention_scores(typed_cells, labels_key="cell_type", settings=ATTENTION_SELECTOR_FAST, correct_degree=True)
+    edges = knn_graph(typed_cells.obsm["X_pca"]).numpy()
+    listed_by = np.array([(edges[0] == cell).sum() for cell in range(typed_cells.n_obs)])
+    mean = raw.scores.sum() / edges.shape[1]
+    np.testing.assert_allclose(found.scores, (raw.scores + mean) / (listed_by + 1))
+    assert raw.diagnostics["spearman_out_degree"] > 0.8
+    assert abs(found.diagnostics["spearman_out_degree"]) < 0.5
+
+
+def test_the_selector_passes_the_correction_on(typed_cells):
+    seeds = AttentionSelector("cell_type", gat=ATTENTION_SELECTOR_FAST, correct_degree=True).select(typed_cells, 20)
+    expected = attention_scores(
+        typed_cells, labels_key="cell_type", settings=ATTENTION_SELECTOR_FAST, correct_degree=True
+    )
+    np.testing.assert_array_equal(seeds.scores, expected.scores)
+
+
+def test_without_labels_communities_are_learned_and_the_highest_scores_taken(typed_cells):
+    result = attention_scores(typed_cells, labels_key=None, settings=ATTENTION_SELECTOR_FAST)
+    found = communities(typed_cells.obsm["X_pca"])[0].astype(str)
+    np.testing.assert_array_equal(result.types.names[result.types.codes], found)
+    for kind in (AttentionSelector, GlobalTopSelector):
+        seeds = kind(gat=ATTENTION_SELECTOR_FAST).select(typed_cells, 30)
+        assert set(seeds.indices) == set(np.argsort(-result.scores, kind="stable")[:30])
+        assert "rare_share" not in seeds.diagnostics
+
+
+def test_labels_are_not_looked_at_without_a_key(typed_cells):
+    before = attention_scores(typed_cells, labels_key=None, settings=ATTENTION_SELECTOR_FAST).scores
+    typed_cells.obs["cell_type"] = typed_cells.obs["cell_type"].to_numpy()[::-1]
+    np.testing.assert_array_equal(
+        attention_scores(typed_cells, labels_key=None, settings=ATTENTION_SELECTOR_FAST).scores, before
+    )
+
+
+def test_one_community_leaves_nothing_to_learn(typed_cells, monkeypatch):
+    monkeypatch.setattr(attention, "communities", lambda points, **_: np.zeros((1, len(points)), dtype=np.int64))
+    with pytest.raises(InputError, match="one community"):
+        AttentionSelector(gat=ATTENTION_SELECTOR_FAST).select(typed_cells, 2)

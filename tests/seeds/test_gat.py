@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from torch.nn.functional import cross_entropy
 
 from scgarage.errors import InputError
 from scgarage.pp.graph import knn_graph
-from scgarage.seeds import GATSettings, GraphAttention, train_gat
+from scgarage.seeds import GATSettings, GraphAttention, sent_attention, train_gat
 from scgarage.training import seeded
 
 SMALL = GATSettings(hidden=4, heads=2, n_epochs=60, accelerator="cpu", progress=False)
@@ -19,7 +20,7 @@ def problem(n_cells: int = 90, n_genes: int = 6, seed: int = 0):
     return torch.from_numpy(log_expr), knn_graph(log_expr), types
 
 
-def network(n_genes: int = 6, settings: GATSettings = SMALL) -> GraphAttention:
+def network_gat(n_genes: int = 6, settings: GATSettings = SMALL) -> GraphAttention:
     with seeded(0):
         return GraphAttention(n_genes, 3, settings)
 
@@ -51,7 +52,7 @@ def by_hand(module: GraphAttention, log_expr: np.ndarray, edges: np.ndarray, rar
 
 def test_forward_pass_against_the_equations():
     log_expr, edges, types = problem(20)
-    module, rare = network(), types == 1
+    module, rare = network_gat(), types == 1
     logits, expected = by_hand(module, log_expr.numpy(), edges.numpy(), rare)
     hidden = module.hidden(log_expr, edges, torch.from_numpy(rare))
     found, all_edges, alpha = module.attend(hidden, edges)
@@ -72,7 +73,7 @@ def test_published_network_has_the_published_shapes():
 def test_priority_multiplies_the_hidden_features_of_rare_cells_only():
     log_expr, edges, types = problem()
     rare = torch.from_numpy(types == 2)
-    module = network()
+    module = network_gat()
     plain, raised = (module.hidden(log_expr, edges, mask) for mask in (torch.zeros_like(rare), rare))
     torch.testing.assert_close(raised[rare], 3 * plain[rare])
     torch.testing.assert_close(raised[~rare], plain[~rare])
@@ -80,7 +81,7 @@ def test_priority_multiplies_the_hidden_features_of_rare_cells_only():
 
 def test_every_parameter_gets_a_gradient():
     log_expr, edges, types = problem()
-    module = network()
+    module = network_gat()
     cross_entropy(module(log_expr, edges, torch.from_numpy(types == 2)), torch.from_numpy(types)).backward()
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name
@@ -160,3 +161,81 @@ def test_the_global_generator_is_left_alone():
 def test_settings_out_of_range_are_refused(setting):
     with pytest.raises(InputError, match=next(iter(setting))):
         GATSettings(**setting)
+
+
+SETTINGS = GATSettings(hidden=4, heads=3)
+
+
+@pytest.fixture
+def graph():
+    rng = np.random.default_rng(0)
+    log_expr = rng.normal(size=(70, 9)).astype(np.float32)
+    return log_expr, knn_graph(log_expr[:, :4]), rng.random(70) < 0.2
+
+
+@pytest.fixture
+def network_sent_attention() -> GraphAttention:
+    with seeded(0):
+        return GraphAttention(9, 5, SETTINGS)
+
+
+def test_scores_are_the_attention_on_outgoing_edges(graph, network_sent_attention):
+    log_expr, edges, rare = graph
+    hidden = network_sent_attention.hidden(torch.from_numpy(log_expr), edges, torch.from_numpy(rare))
+    logits, all_edges, alpha = network_sent_attention.attend(hidden, edges)
+    expected = np.zeros(70)
+    for (source, target), attention in zip(all_edges.T.tolist(), alpha.tolist(), strict=True):
+        expected[source] += attention if source != target else 0.0
+    sent = sent_attention(network_sent_attention, log_expr, edges, rare=rare)
+    np.testing.assert_allclose(sent.scores, expected, rtol=1e-6)
+    assert np.array_equal(sent.predicted, logits.argmax(dim=1).numpy())
+
+
+def test_attention_is_conserved(graph, network_sent_attention):
+    log_expr, edges, rare = graph
+    sent = sent_attention(network_sent_attention, log_expr, edges, rare=rare)
+    assert sent.scores.sum() == pytest.approx(70 - sent.kept.sum(), rel=1e-6)
+    assert (sent.kept > 0).all()
+    assert (sent.kept < 1).all()
+
+
+def test_cells_that_nobody_lists_send_nothing(graph, network_sent_attention):
+    log_expr, edges, rare = graph
+    out_degree = np.bincount(edges[0], minlength=70)
+    assert (out_degree == 0).any()
+    sent = sent_attention(network_sent_attention, log_expr, edges, rare=rare)
+    assert np.array_equal(sent.scores == 0, out_degree == 0)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 7, 69, 70])
+def test_chunks_give_what_the_whole_graph_gives(graph, network_sent_attention, chunk_size):
+    log_expr, edges, rare = graph
+    whole = sent_attention(network_sent_attention, log_expr, edges, rare=rare, chunk_size=1_000)
+    chunked = sent_attention(network_sent_attention, log_expr, edges, rare=rare, chunk_size=chunk_size)
+    np.testing.assert_allclose(chunked.scores, whole.scores, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(chunked.kept, whole.kept, rtol=1e-5)
+    assert np.array_equal(chunked.predicted, whole.predicted)
+
+
+def test_sparse_expression_gives_what_dense_gives(graph, network_sent_attention):
+    log_expr, edges, rare = graph
+    log_expr = np.maximum(log_expr, 0)
+    dense = sent_attention(network_sent_attention, log_expr, edges, rare=rare, chunk_size=20)
+    csr = sent_attention(network_sent_attention, sparse.csr_matrix(log_expr), edges, rare=rare, chunk_size=20)
+    assert np.array_equal(dense.scores, csr.scores)
+
+
+@pytest.mark.parametrize("chunk_size", [16, 1_000])
+def test_permuted_cells_have_the_permuted_scores(graph, network_sent_attention, chunk_size):
+    log_expr, edges, rare = graph
+    order = np.random.default_rng(1).permutation(70)
+    place = torch.from_numpy(np.argsort(order))  # where each old row went
+    original = sent_attention(network_sent_attention, log_expr, edges, rare=rare)
+    permuted = sent_attention(
+        network_sent_attention, log_expr[order], place[edges], rare=rare[order], chunk_size=chunk_size
+    )
+    np.testing.assert_allclose(permuted.scores, original.scores[order], rtol=1e-5, atol=1e-7)
+    # A score made of row numbers does not move with the cells.
+    by_number = np.bincount(edges[0], weights=edges[1].numpy(), minlength=70)
+    by_new_number = np.bincount(place[edges][0], weights=place[edges][1].numpy(), minlength=70)
+    assert not np.allclose(by_new_number, by_number[order])

@@ -1,4 +1,7 @@
-"""The training loop against closed forms and hand-written loops."""
+"""The moving average of weights and buffers."""
+
+import math
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -8,6 +11,63 @@ from torch.optim import SGD, Adam
 
 from scgarage.errors import InputError, TrainingError
 from scgarage.training import Batches, Phase, seeded, train
+from scgarage.training.loop import BestWeights, Freezer, MovingAverage, evaluating
+
+
+class WithTables(nn.Module):
+    """A float parameter and buffers of every kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2))
+        self.register_buffer("mean", torch.zeros(2))
+        self.register_buffer("genes", torch.arange(1000))
+        self.register_buffer("mask", torch.tensor([True, False]))
+
+
+def test_floats_are_averaged_and_whole_numbers_copied():
+    network = WithTables()
+    average = MovingAverage(network, 0.9)
+    for value in (1.0, 2.0, 4.0):
+        with torch.no_grad():
+            network.weight.fill_(value)
+            network.mean.fill_(-value)
+        average.update()
+    expected = 0.9 * (0.9 * 1.0 + 0.1 * 2.0) + 0.1 * 4.0
+    held = average.model.module
+    assert held.weight.tolist() == pytest.approx([expected] * 2)
+    assert held.mean.tolist() == pytest.approx([-expected] * 2)
+    assert torch.equal(held.genes, torch.arange(1000))
+    assert torch.equal(held.mask, network.mask)
+
+
+def test_average_of_constant_weights_is_exact():
+    network = nn.Linear(50, 50)
+    average = MovingAverage(network, 0.999)
+    for _ in range(50):
+        average.update()
+    assert torch.equal(average.model.module.weight, network.weight)
+
+
+def test_weights_come_back_after_the_block_even_after_an_error():
+    network = nn.Linear(2, 1)
+    average = MovingAverage(network, 0.5)
+    average.update()
+    held = network.weight.clone()
+    with torch.no_grad():
+        network.weight.add_(1)
+    now = network.weight.clone()
+    with suppress(RuntimeError), average.in_place():
+        assert torch.equal(network.weight, held)
+        raise RuntimeError
+    assert torch.equal(network.weight, now)
+
+
+def test_best_score_is_strict_and_counts_stale_scores():
+    best = BestWeights()
+    answers = [best.is_beaten_by(score, step) for step, score in enumerate([2.0, 2.0, math.inf, 1.0, 3.0])]
+    assert answers == [True, False, False, True, False]
+    assert (best.score, best.step, best.stale) == (1.0, 3, 1)
 
 
 def test_linear_regression_reaches_the_closed_form(regression, settings):
@@ -276,3 +336,28 @@ def test_nothing_is_written_without_progress(adversarial, settings, capfd):
     task = adversarial()
     train(task.phases, task.batches, settings(3), validate=lambda: 0.0)
     assert capfd.readouterr() == ("", "")
+
+
+def test_one_network_learns_at_a_time_and_all_do_afterwards():
+    networks = [nn.Linear(2, 2), nn.Linear(2, 2)]
+    networks[1].bias.requires_grad = False
+    freezer = Freezer(networks)
+    with suppress(RuntimeError), freezer.restoring():
+        freezer.only(1)
+        assert not networks[0].weight.requires_grad
+        assert networks[1].weight.requires_grad
+        assert not networks[1].bias.requires_grad
+        raise RuntimeError
+    assert networks[0].weight.requires_grad
+    assert networks[1].weight.requires_grad
+    assert not networks[1].bias.requires_grad
+
+
+def test_modes_of_single_layers_come_back():
+    network = nn.Sequential(nn.Dropout(), nn.Dropout())
+    network[0].eval()
+    with suppress(RuntimeError), evaluating([network]):
+        assert not network.training
+        assert not network[1].training
+        raise RuntimeError
+    assert [network.training, network[0].training, network[1].training] == [True, False, True]

@@ -1,14 +1,125 @@
 """What only the default model does; what every model does is in ../test_contract.py."""
 
+from typing import get_args, get_type_hints
+
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import sparse, stats
+from torch import nn
 
 import scgarage as sg
 from scgarage.errors import InputError
+from scgarage.losses import OBJECTIVES, R1, R2, Relativistic
 from scgarage.models import FitOptions, Garage
+from scgarage.models.garage import GarageConfig
+from scgarage.models.garage.model import (
+    JITTERS,
+    MIN_VALIDATION,
+    REAL,
+    START,
+    TYPE,
+    Refiner,
+    choose_jitter,
+    critic,
+    refining_game,
+    refining_phases,
+)
+from scgarage.models.garage.positions import Latent
+from scgarage.models.garage.strata import Strata
+from scgarage.seeds import SELECTORS
+
+
+def test_candidates_for_the_jitter_go_from_small_to_one():
+    assert list(JITTERS) == sorted(JITTERS)
+    assert JITTERS[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"jitter": 1.2}, "jitter must be"),
+        ({"jitter": -0.1}, "jitter must be"),
+        ({"jitter": "much"}, "jitter must be"),
+        ({"seeds": "some"}, "seeds must be one of 'all', 'none', 'attention'.*found 'some'"),
+        ({"seed_share": 0.0}, "seed_share is a share"),
+        ({"seed_share": 1.5}, "seed_share is a share"),
+        ({"n_factors": 0}, "n_factors must be at least 1"),
+        ({"n_kept": 0}, "n_kept must be at least 1"),
+        ({"max_cells": 0}, "max_cells must be at least 1"),
+        ({"objective": "hinges"}, "objective knows no 'hinges'"),
+        ({"penalties": ("spectral-norm",)}, "no spectral normalisation"),
+    ],
+)
+def test_odd_settings_are_refused(settings, match):
+    with pytest.raises(InputError, match=match):
+        Garage(**settings)
+
+
+@pytest.mark.parametrize("jitter", [0, 0.5, 1, "auto"])
+def test_jitters_that_make_sense_are_kept(jitter):
+    assert GarageConfig(jitter=jitter).jitter == jitter
+
+
+@pytest.mark.parametrize("seeds", ["all", "none", *SELECTORS])
+def test_every_selector_may_choose_the_seeds(seeds):
+    assert GarageConfig(seeds=seeds).seeds == seeds
+
+
+def test_the_type_of_seeds_names_what_is_accepted():
+    assert set(get_args(get_type_hints(GarageConfig)["seeds"])) == {"all", "none", *SELECTORS}
+
+
+CANDIDATES = (0.5, 0.7, 0.85, 1.0)
+
+
+def latent_of(points, *, seeds=None):
+    codes = np.zeros(len(points), dtype=np.int64)
+    seeds = np.arange(len(points)) if seeds is None else seeds
+    return Latent.fit(points[None], codes, Strata.of(codes, codes, 1, 1), seeds=seeds, n_neighbours=50)
+
+
+def normal(n_cells, n_dims, seed):
+    return np.random.default_rng(seed).normal(size=(n_cells, n_dims)).astype(np.float32)
+
+
+def chosen(latent, validation, seed=0):
+    return choose_jitter(latent, validation, CANDIDATES, np.random.default_rng(seed))
+
+
+def test_cells_alone_in_many_dimensions_are_moved_as_far_as_can_be():
+    """Each new cell would lie next to the very cell that it came from."""
+    assert chosen(latent_of(normal(300, 20, 0)), normal(300, 20, 1)) == 1.0
+
+
+def test_positions_that_unseen_cells_share_need_the_least_jitter():
+    """Every training cell has a twin among the validation cells, so nothing is given away."""
+    train = normal(300, 20, 0)
+    twins = train + 1e-3 * normal(300, 20, 1)
+    assert chosen(latent_of(train), twins) == CANDIDATES[0]
+
+
+def test_units_of_the_dimensions_are_irrelevant():
+    units = np.array([1.0, 50.0, 0.02], dtype=np.float32)
+    for n_cells in (100, 400):
+        train, held = normal(n_cells, 3, 0), normal(n_cells, 3, 1)
+        assert chosen(latent_of(train), held) == chosen(latent_of(train * units), held * units)
+
+
+@pytest.mark.parametrize("n_validation", [None, 0, MIN_VALIDATION - 1])
+def test_without_enough_validation_cells_the_last_candidate_is_taken(n_validation):
+    train = normal(200, 3, 0)
+    held = None if n_validation is None else train[:n_validation]
+    assert chosen(latent_of(train), held) == 1.0
+
+
+def test_without_seeds_the_last_candidate_is_taken():
+    train = normal(200, 3, 0)
+    nothing = np.empty(0, dtype=np.int64)
+    assert chosen(latent_of(train, seeds=nothing), train + np.float32(1e-3)) == 1.0
+
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
 FAST = {
@@ -205,3 +316,118 @@ def test_without_labels_types_cannot_be_asked_for(cells):
         model.sample({"rare": 3})
     with pytest.raises(InputError, match="without cell types"):
         model.sample(3, proportions="balanced")
+
+
+N_DIMS, N_TYPES = 3, 2
+
+
+@pytest.fixture
+def networks():
+    torch.manual_seed(0)
+    made = {"generator": Refiner(N_DIMS, N_TYPES, (16,), 4), "critic": critic(N_DIMS, N_TYPES, (16, 16))}
+    return nn.ModuleDict(made)
+
+
+def batch(n_cells=128, shift=1.0, seed=0):
+    noise = torch.Generator().manual_seed(seed)
+    types = torch.arange(n_cells) % N_TYPES
+    real = torch.randn(n_cells, N_DIMS, generator=noise) + shift
+    return {START: torch.randn(n_cells, N_DIMS, generator=noise), REAL: real, TYPE: types}
+
+
+def test_an_untrained_generator_changes_nothing(networks):
+    cells = batch()
+    assert torch.equal(networks["generator"](cells[START], cells[TYPE]), cells[START])
+
+
+def test_generator_of_noise_decides_the_draw(networks):
+    nn.init.normal_(list(networks["generator"].layers.parameters())[-2])
+    cells = batch()
+
+    def draw(seed):
+        return networks["generator"](cells[START], cells[TYPE], generator=torch.Generator().manual_seed(seed))
+
+    assert torch.equal(draw(1), draw(1))
+    assert not torch.equal(draw(1), draw(2))
+
+
+def test_order_of_cells_is_irrelevant_to_the_critic(networks):
+    cells, order = batch(), torch.randperm(128, generator=torch.Generator().manual_seed(0))
+    scores = networks["critic"](cells[REAL], cells[TYPE])
+    torch.testing.assert_close(networks["critic"](cells[REAL][order], cells[TYPE][order]), scores[order])
+    assert not torch.equal(networks["critic"](cells[REAL], 1 - cells[TYPE]), scores)
+
+
+def test_phases_move_the_starts_towards_the_real_cells(networks):
+    phases = refining_phases(networks, learning_rate=1e-2, gamma=0.1)
+    assert [phase.name for phase in phases] == ["critic", "generator"]
+    for step in range(40):
+        for phase in phases:
+            phase.optimizer.zero_grad()
+            phase.loss(phase.module, batch(seed=step))["loss"].backward()
+            phase.optimizer.step()
+    cells = batch(512, seed=999)
+    with torch.no_grad():
+        bent = networks["generator"](cells[START], cells[TYPE])
+    before, after = (float((x.mean(dim=0) - cells[REAL].mean(dim=0)).norm()) for x in (cells[START], bent))
+    assert after < 0.7 * before
+
+
+def test_the_critic_step_leaves_the_generator_alone(networks):
+    phases = refining_phases(networks, learning_rate=1e-3, gamma=1.0)
+    phases[0].loss(phases[0].module, batch())["loss"].backward()
+    assert all(parameter.grad is None for parameter in networks["generator"].parameters())
+
+
+def test_types_that_are_unknown_are_an_error(networks):
+    cells = batch()
+    with pytest.raises(IndexError):
+        networks["generator"](cells[START], cells[TYPE] + N_TYPES)
+
+
+def test_input_is_not_changed(networks):
+    cells = batch()
+    before = {name: value.clone() for name, value in cells.items()}
+    for phase in refining_phases(networks, learning_rate=1e-3, gamma=1.0):
+        phase.loss(phase.module, cells)["loss"].backward()
+    assert all(np.array_equal(before[name], cells[name].detach()) for name in before)
+
+
+def test_the_default_game_is_that_of_r3gan():
+    game = refining_game(None, None, 2.0)
+    assert game.objective == Relativistic()
+    assert game.penalties == (R1(2.0), R2(2.0))
+
+
+@pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"began", "mmd", "fisher"}))
+def test_other_objectives_move_both_networks(name, networks):
+    chosen = ("gradient-penalty:1", "weight-clipping:0.5") if name == "wasserstein" else ("r1:1",)
+    phases = refining_phases(networks, learning_rate=1e-2, gamma=1.0, objective=name, penalties=chosen)
+    before = [parameter.detach().clone() for parameter in networks.parameters()]
+    for phase in phases:
+        losses = phase.loss(phase.module, batch())
+        losses["loss"].backward()
+        phase.optimizer.step()
+        if phase.after_step is not None:
+            phase.after_step(losses)
+    assert all(torch.isfinite(parameter).all() for parameter in networks.parameters())
+    moved = [not torch.equal(a, b) for a, b in zip(before, networks.parameters(), strict=True)]
+    assert sum(moved) > len(moved) / 2
+    if name == "wasserstein":
+        assert max(float(p.detach().abs().max()) for p in networks["critic"].parameters()) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("objective", "penalties", "match"),
+    [
+        ("began", (), "wants another one; use gan"),
+        ("mmd", (), "wants another one; use gan"),
+        ("fisher", (), "wants another one; use gan"),
+        ("wasserstein", None, "no lower bound"),
+        ("hinge", ("spectral-norm",), "no spectral normalisation"),
+        ("nonsense", None, "objective knows no"),
+    ],
+)
+def test_games_that_the_critic_cannot_play(objective, penalties, match):
+    with pytest.raises(InputError, match=match):
+        refining_game(objective, penalties, 1.0)
