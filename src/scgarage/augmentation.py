@@ -21,22 +21,6 @@ def cells_wanted(
 ) -> dict[str, int]:
     """Return how many synthetic cells each type needs to reach ``min_cells``.
 
-    Parameters
-    ----------
-    labels
-        Cell type of each real cell.
-    min_cells
-        Number of cells, real and synthetic together, that a type shall have.
-    types
-        Types to top up; by default the rare ones, those below ``rare_fraction`` of the cells.
-    rare_fraction
-        Share below which a type is rare.
-
-    Raises
-    ------
-    InputError
-        For unknown types or a ``min_cells`` below one.
-
     Examples
     --------
     >>> cells_wanted(pd.Series(["B"] * 98 + ["pDC"] * 2), 10)
@@ -170,18 +154,6 @@ FIRST = (
 def augmentation_evidence(classifier: Classifier | None = None, *, n_cells: int | None = None) -> str:
     """Say what synthetic rare cells were worth for a classifier.
 
-    Parameters
-    ----------
-    classifier
-        ``"forest"``, ``"knn"``, ``"logistic"`` or ``"lda"``; ``None`` says it for all in short.
-    n_cells
-        Real training cells of the smallest type.
-
-    Raises
-    ------
-    InputError
-        For another classifier.
-
     Examples
     --------
     >>> augmentation_evidence("lda", n_cells=8).split("(")[0][-23:]
@@ -238,10 +210,7 @@ class ModelAugmenter:
     layer: str | None = None
 
     def __call__(self, train: AnnData, wanted: dict[str, int], random_state: int) -> AnnData:
-        """Return synthetic cells: so many of each type.
-
-        Nothing but the training cells is seen; there are none for validation.
-        """
+        """Return synthetic cells: so many of each type."""
         model = model_class(self.name)(random_state=random_state, **self.params)
         options = FitOptions(progress=False, accelerator="cpu")
         model.fit(train, labels_key=self.labels_key, layer=self.layer, validation=None, options=options)

@@ -28,23 +28,6 @@ _DISPERSION = (0.05, 0.5)
 def pbmc68k() -> AnnData:
     """Return 700 human blood cells with labels, from the file that comes with scanpy.
 
-    They are a part of the 68,579 blood cells of a healthy donor (10x Chromium v1), 765 variable genes. The
-    file holds log-normalised values rounded to three decimals; the counts are recovered from them and lie
-    within 0.10 of whole numbers.
-
-    Returns
-    -------
-    Data set, shape ``(700, 765)``, with
-
-    ``X`` and ``layers["counts"]``
-        Counts, CSR float32.
-    ``obs["cell_type"]``
-        Ten types from 240 cells (Dendritic) to 8 cells (CD4+/CD45RA+/CD25- Naive T), by correlation with
-        sorted cells.
-    ``obs``
-        Measurements over all genes of the original data (``n_counts``, ``n_genes``, ``percent_mito``),
-        cell-cycle scores and ``phase``, and ``louvain`` clusters.
-
     References
     ----------
     G. X. Y. Zheng et al., "Massively parallel digital transcriptional profiling of single cells", Nature
@@ -94,42 +77,6 @@ def simulate(
     with variance :math:`\mu + \phi \mu^2`, log-normal gene means :math:`m`, log-normal depths :math:`d`
     around ``depth``, fold changes :math:`f` of 2.8 to 16 for the markers of a type and 1 elsewhere, and
     log-normal batch effects :math:`e`. A gene is a marker of one type at most.
-
-    Parameters
-    ----------
-    n_cells, n_genes, n_types
-        Numbers of cells, genes and types.
-    rare_fraction
-        Share of the rare type, at least two cells. The others have falling shares, the largest three times
-        the smallest.
-    depth
-        Median expected number of counts of a cell.
-    random_state
-        Seed; the same seed gives the same data.
-    n_batches
-        Number of batches; cells are given to batches at random.
-
-    Returns
-    -------
-    Data set, shape ``(n_cells, n_genes)``, with
-
-    ``X`` and ``layers["counts"]``
-        Counts, CSR float32.
-    ``obs["cell_type"]``, ``obs["batch"]``
-        Type, ``"type_1"``, ... and ``"rare"``; batch, when there are several.
-    ``var["marker_of"]``, ``var["mean"]``, ``var["dispersion"]``
-        The type that a gene marks, empty for none; its share of the counts of a cell without markers; its
-        dispersion.
-    ``varm["fold_change"]``
-        True fold changes, ``(n_genes, n_types)``, types in the order of
-        ``uns["scgarage"]["simulation"]["types"]``.
-    ``uns["scgarage"]``
-        ``value_kind`` and ``simulation``, the arguments and the types.
-
-    Raises
-    ------
-    InputError
-        If an argument makes no sense, such as fewer markers than types.
 
     Examples
     --------

@@ -182,25 +182,7 @@ class Grid:
 def make_contestant(
     model: str, params: Mapping[str, Any], seed: int = 0, *, where: str = "models"
 ) -> "GenerativeModel":
-    """Return an unfitted model.
-
-    Parameters
-    ----------
-    model
-        Name in ``scgarage.models.MODELS`` or ``OPTIONAL_MODELS``.
-    params
-        Settings that differ from its defaults.
-    seed
-        Its ``random_state``.
-    where
-        Where the settings stand, for errors.
-
-    Raises
-    ------
-    InputError
-        If there is no such model, it has no such setting, a value has the wrong type, or ``random_state`` is among
-        the settings.
-    """
+    """Return an unfitted model."""
     from jsonargparse import ArgumentError, ArgumentParser
 
     from scgarage.models import MODELS, OPTIONAL_MODELS
@@ -233,18 +215,6 @@ REQUIRED: Any = object()
 
 class Fields:
     """One mapping of a YAML file; each field is taken once and what is left over is an error.
-
-    Parameters
-    ----------
-    values
-        What stands in the file.
-    where
-        Where it stands, for errors: ``"grid.yaml: data[0]"``.
-
-    Raises
-    ------
-    InputError
-        If ``values`` is no mapping.
 
     Examples
     --------
@@ -308,13 +278,7 @@ class Fields:
         return tuple(values)
 
     def end(self) -> None:
-        """Refuse fields that nobody asked for.
-
-        Raises
-        ------
-        InputError
-            If there are any.
-        """
+        """Refuse fields that nobody asked for."""
         if self._left:
             unknown = ", ".join(map(repr, self._left))
             msg = f"{self.where} has no field {unknown}; it has: {', '.join(self._known)}"

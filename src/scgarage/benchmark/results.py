@@ -185,25 +185,14 @@ def mean_ranks(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Column:
-    """One number of a model on a data set.
+    """One number of a model on a data set."""
 
-    Attributes
-    ----------
-    title
-        Head of the column.
-    metrics
-        Metric of the evaluation or check of the audit; of several the highest value of each seed is taken.
-    judge, group
-        Which rows of the table hold it.
-    over_floor
-        Whether the value is divided by its floor, what real cells score.
-    """
-
-    title: str
+    title: str  # head of the column
+    # metric of the evaluation or check of the audit; of several the highest value of each seed is taken
     metrics: tuple[str, ...]
-    judge: str = "evaluation"
+    judge: str = "evaluation"  # which rows of the table hold it
     group: str = "all"
-    over_floor: bool = False
+    over_floor: bool = False  # whether the value is divided by its floor, what real cells score
 
 
 GLANCE = (

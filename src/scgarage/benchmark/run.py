@@ -33,21 +33,7 @@ DONE, FAILED = "done", "failed"
 
 
 def write_record(record: Mapping[str, Any], cell: Cell, out: str | Path) -> Path:
-    """Write a cell's record, in the place of an older one.
-
-    Parameters
-    ----------
-    record
-        Plain values; numbers that are missing become ``null``.
-    cell
-        The cell.
-    out
-        Folder of the benchmark.
-
-    Returns
-    -------
-    The file.
-    """
+    """Write a cell's record, in the place of an older one."""
     path = cell.record_path(out)
     with atomic_output(path, overwrite=True) as temporary:
         temporary.write_text(json.dumps(_plain(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -95,20 +81,7 @@ WORDS: dict[bool | None, str] = {True: "yes", False: "no", None: "cannot say"}
 
 
 def measure_cell(cell: Cell) -> dict[str, Any]:
-    """Split, fit, sample as many cells as there are training cells, evaluate and audit.
-
-    Parameters
-    ----------
-    cell
-        What to run.
-
-    Returns
-    -------
-    dict
-        ``status`` is ``"done"``, with ``rows``, or ``"failed"``, with ``error`` and, in ``details``, the traceback.
-        With it ``fit_seconds``, ``sample_seconds``, ``judge_seconds``, ``peak_mb`` (largest memory of this process so
-        far, MiB), numbers of cells and genes, ``audit_verdict``, the version of scgarage and the texts of warnings.
-    """
+    """Split, fit, sample as many cells as there are training cells, evaluate and audit."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -19,13 +19,7 @@ def say(text: str = "") -> None:
 
 
 def make_model(name: str, params: dict[str, Any] | None) -> "GenerativeModel":
-    """Return an unfitted model.
-
-    Raises
-    ------
-    InputError
-        When there is no such model, it has no such setting, or a value has the wrong type.
-    """
+    """Return an unfitted model."""
     from jsonargparse import ArgumentError, ArgumentParser
 
     from scgarage.models import model_class
@@ -80,21 +74,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class RealCells:
-    """The real cells to judge by: the file the model was fitted to, or its parts.
-
-    Parameters
-    ----------
-    real
-        The file the model was fitted to; its held-out cells are found again from the record in the synthetic cells.
-    split_column
-        Column of obs in that file that says "train", "validation" or "test", for cells from another tool.
-    train
-        File of the cells the model was trained on, instead of --real.
-    test
-        File of held-out cells, with --train.
-    validation
-        File of cells used to tune the model, with --train.
-    """
+    """The real cells to judge by: the file the model was fitted to, or its parts."""
 
     real: str | None = None
     split_column: str | None = None

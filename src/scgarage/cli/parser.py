@@ -19,20 +19,6 @@ def join_words(
 ) -> list[str]:
     """Make one command of two words: ``analyse attention`` becomes ``analyse-attention``.
 
-    Parameters
-    ----------
-    arguments
-        What the user typed.
-    noun
-        First word.
-    commands
-        Commands that begin with it, joined by a hyphen, as in :data:`scgarage.cli.COMMANDS`.
-
-    Raises
-    ------
-    SystemExit
-        When the second word is missing, unknown or asks for help; what there is has been printed then.
-
     Examples
     --------
     >>> join_words(["--debug", "analyse", "leakage", "x.h5ad"], "analyse", {"analyse-leakage": (print, (), "")})
@@ -67,13 +53,7 @@ class HyphenParser(ArgumentParser):  # type: ignore[misc]
 
 
 def build_parser(commands: dict[str, tuple[Callable[..., None], tuple[str, ...], str]]) -> ArgumentParser:
-    """Make the parser.
-
-    Parameters
-    ----------
-    commands
-        Name to function, its parameters that are positional, and its examples.
-    """
+    """Make the parser."""
     from argparse import RawDescriptionHelpFormatter
 
     from jsonargparse import DefaultHelpFormatter

@@ -22,37 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckedCells:
-    """Values of cells by the names of genes.
+    """Values of cells by the names of genes."""
 
-    Attributes
-    ----------
-    values
-        Counts or log-normalised values, CSR ``(n_cells, n_genes)``.
-    genes
-        Names of the genes.
-    obs
-        Annotation of the cells.
-    is_counts
-        Whether the values are counts.
-    what
-        What the cells are called in messages.
-    """
-
-    values: sparse.csr_matrix
-    genes: pd.Index
-    obs: pd.DataFrame
-    is_counts: bool
-    what: str
+    values: sparse.csr_matrix  # counts or log-normalised values, CSR (n_cells, n_genes)
+    genes: pd.Index  # names of the genes
+    obs: pd.DataFrame  # annotation of the cells
+    is_counts: bool  # whether the values are counts
+    what: str  # what the cells are called in messages
 
     @classmethod
     def of(cls, cells: AnnData, *, layer: str | None, what: str) -> Self:
-        """Read the values of cells; without the layer ``X`` is taken.
-
-        Raises
-        ------
-        InputError
-            When there are no cells.
-        """
+        """Read the values of cells; without the layer ``X`` is taken."""
         if not cells.n_obs:
             msg = f"there are no {what} cells to check"
             raise InputError(msg)
@@ -71,13 +51,7 @@ class CheckedCells:
         return library_size(self.values)
 
     def columns(self, names: Sequence[str]) -> NDArray[np.intp]:
-        """Return the column numbers of genes; of all genes when none is named.
-
-        Raises
-        ------
-        InputError
-            When the cells have no such gene.
-        """
+        """Return the column numbers of genes; of all genes when none is named."""
         if not names:
             return np.arange(len(self.genes))
         numbers = self.genes.get_indexer(pd.Index(names))
@@ -158,13 +132,7 @@ class Constraint(ABC):
 
 
 def check_genes(genes: object, *, kind: str, at_least: int) -> tuple[str, ...]:
-    """Return names of genes as a tuple, or say what is wrong with them.
-
-    Raises
-    ------
-    InputError
-        When it is no list of names, there are too few, or one is named twice.
-    """
+    """Return names of genes as a tuple, or say what is wrong with them."""
     names = tuple(genes) if isinstance(genes, list | tuple) else ()
     if len(names) < at_least or not all(isinstance(name, str) for name in names):
         msg = f"{kind}: genes must be a list of at least {at_least} names; found {genes!r}"

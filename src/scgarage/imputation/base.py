@@ -27,19 +27,7 @@ from scgarage.schema import UNS_KEY, ValueKind
 
 
 def neighbour_adjacency(points: NDArray[np.floating], n_neighbors: int = 15) -> sparse.csr_matrix:
-    """Return the symmetric nearest-neighbour graph of cells.
-
-    Parameters
-    ----------
-    points
-        Coordinates, ``(n_cells, n_components)``.
-    n_neighbors
-        Neighbours of each cell; fewer in small data sets.
-
-    Returns
-    -------
-    CSR ``(n_cells, n_cells)``: 1 where one of two cells is a neighbour of the other, 2 where both are.
-    """
+    """Return the symmetric nearest-neighbour graph of cells."""
     n_cells = len(points)
     sources, targets = knn_graph(points, min(n_neighbors, n_cells - 1)).numpy()
     directed = sparse.csr_matrix((np.ones(len(sources)), (targets, sources)), shape=(n_cells, n_cells))
@@ -50,19 +38,6 @@ def leiden_clusters(
     adjacency: sparse.csr_matrix, *, resolution: float = 1.0, random_state: int = 0
 ) -> NDArray[np.int64]:
     """Cluster a graph with the Leiden algorithm (modularity), through scanpy.
-
-    Parameters
-    ----------
-    adjacency
-        Symmetric weights, CSR ``(n_cells, n_cells)``.
-    resolution
-        Higher gives more clusters.
-    random_state
-        Seed.
-
-    Returns
-    -------
-    Number of the cluster of each cell, shape ``(n_cells,)``, the largest cluster first.
 
     References
     ----------
@@ -86,29 +61,15 @@ def leiden_clusters(
 
 @dataclass(frozen=True)
 class Cells:
-    """Validated cells.
+    """Validated cells."""
 
-    Attributes
-    ----------
-    log_expr
-        log1p CP10k without stored zeros, CSR ``(n_cells, n_genes)``.
-    types
-        Cell type of each cell, shape ``(n_cells,)``, or ``None``.
-    batches
-        Batch (sequencing technology) of each cell, shape ``(n_cells,)``, or ``None``.
-    value_kind
-        What the user gave, ``"counts"`` or ``"log-normalised"``.
-    counts
-        Counts, CSR ``(n_cells, n_genes)``, for methods that work on counts; else ``None``.
-    totals
-        Library size of each cell over all genes, shape ``(n_cells,)``, or ``None`` like ``counts``.
-    """
-
-    log_expr: sparse.csr_matrix
-    types: NDArray[np.str_] | None
-    batches: NDArray[np.str_] | None
-    value_kind: ValueKind
+    log_expr: sparse.csr_matrix  # log1p CP10k without stored zeros, CSR (n_cells, n_genes)
+    types: NDArray[np.str_] | None  # cell type of each cell, shape (n_cells,), or None
+    batches: NDArray[np.str_] | None  # batch (sequencing technology) of each cell, shape (n_cells,), or None
+    value_kind: ValueKind  # what the user gave, "counts" or "log-normalised"
+    # counts, CSR (n_cells, n_genes), for methods that work on counts; else None
     counts: sparse.csr_matrix | None = None
+    # library size of each cell over all genes, shape (n_cells,), or None like counts
     totals: NDArray[np.float64] | None = None
 
     def on_genes(self, genes: NDArray[np.int64]) -> "Cells":
@@ -143,27 +104,7 @@ def cells_to_impute(
     needs_counts: bool = False,
     like: ValueKind | None = None,
 ) -> Cells:
-    """Validate cells and normalise them.
-
-    Parameters
-    ----------
-    adata
-        Counts or log-normalised values, ``(n_cells, n_genes)``; not changed.
-    labels_key, batch_key
-        Columns of ``obs`` with cell type and batch, or ``None``.
-    layer
-        Layer that holds the values; ``X`` by default.
-    needs_counts
-        Whether counts are wanted; they are recovered from log-normalised values where these allow it.
-    like
-        Kind of values that an earlier fit saw.
-
-    Raises
-    ------
-    InputError
-        For values of another kind than ``like``.
-        For data that cannot be used: see :func:`scgarage.pp.validate_expression`.
-    """
+    """Validate cells and normalise them."""
     kind = validate_expression(adata, layer, warn_silent_genes=False)
     if like not in (None, kind):
         msg = f"the fit saw {like} and these cells hold {kind}; use the same for both"
@@ -181,13 +122,7 @@ def cells_to_impute(
 
 
 def label_column(adata: ad.AnnData, key: str | None) -> NDArray[np.str_] | None:
-    """Return a column of ``obs`` as text, shape ``(n_cells,)``, or ``None`` without a key.
-
-    Raises
-    ------
-    InputError
-        When the column is missing or holds no labels.
-    """
+    """Return a column of ``obs`` as text, shape ``(n_cells,)``, or ``None`` without a key."""
     if key is None:
         return None
     validate_labels(adata, key, min_types=1, min_cells_per_type=1)
@@ -196,18 +131,11 @@ def label_column(adata: ad.AnnData, key: str | None) -> NDArray[np.str_] | None:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the networks are told about a cell besides its expression.
+    """What the networks are told about a cell besides its expression."""
 
-    Attributes
-    ----------
-    types, batches
-        Known names, sorted; empty when there are none.
-    components, centres
-        Principal components, and centre of each cluster in them, when Leiden clusters stand in for missing types.
-    """
-
-    types: tuple[str, ...]
+    types: tuple[str, ...]  # known names, sorted; empty when there are none
     batches: tuple[str, ...]
+    # principal components, and centre of each cluster in them, when Leiden clusters stand in for missing types
     components: Components | None = None
     centres: NDArray[np.float32] | None = None
 
@@ -229,42 +157,21 @@ class Conditions:
         return len(self.types) + len(self.batches)
 
     def encode(self, cells: Cells) -> NDArray[np.float32]:
-        """Return the conditions of cells, types first, float32 ``(n_cells, n_columns)`` of zeros and ones.
-
-        Where clusters stand in for types, a cell belongs to the cluster with the nearest centre; so do the cells of
-        the fit, or the same cell would have two answers.
-
-        Raises
-        ------
-        InputError
-            For a type or batch that the fit did not see.
-        """
+        """Return the conditions of cells, types first, float32 ``(n_cells, n_columns)`` of zeros and ones."""
         columns = [np.eye(len(self.types), dtype=np.float32)[self._type_codes(cells)]]
         if self.batches and cells.batches is not None:
             columns.append(np.eye(len(self.batches), dtype=np.float32)[self.batch_codes(cells.batches)])
         return np.concatenate(columns, axis=1)
 
     def codes(self, cells: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return numbers of type and batch, int64 ``(n_cells,)`` each; without batches the second are zeros.
-
-        Raises
-        ------
-        InputError
-            For a type or batch that the fit did not see.
-        """
+        """Return numbers of type and batch, int64 ``(n_cells,)`` each; without batches the second are zeros."""
         types = self._type_codes(cells).astype(np.int64)
         if not self.batches or cells.batches is None:
             return types, np.zeros_like(types)
         return types, self.batch_codes(cells.batches)
 
     def batch_codes(self, batches: NDArray[np.str_]) -> NDArray[np.int64]:
-        """Return the number of the batch of each cell, int64 ``(n_cells,)``.
-
-        Raises
-        ------
-        InputError
-            For a batch that the fit did not see.
-        """
+        """Return the number of the batch of each cell, int64 ``(n_cells,)``."""
         return _codes(batches, self.batches, "batch").astype(np.int64)
 
     def _type_codes(self, cells: Cells) -> NDArray[np.intp]:

@@ -41,21 +41,12 @@ class Adversary:
 
     where :math:`\tilde x` is the profile with the entries H hidden (set to zero, the others scaled up as dropout does).
     The second term is not in the source document. Without it nothing asks G(x) to be about the cell x.
-
-    Attributes
-    ----------
-    generator, critic
-        The networks.
-    drop
-        The artificial drop-out.
-    config
-        A :class:`scgarage.imputation.began.BeganConfig`.
     """
 
-    generator: ProfileGenerator
+    generator: ProfileGenerator  # the networks
     critic: Autoencoder
-    drop: Drop
-    config: Any
+    drop: Drop  # the artificial drop-out
+    config: Any  # a :class:scgarage.imputation.began.BeganConfig
 
     def objective(self) -> BEGAN:
         """Return the objective in its present balance."""

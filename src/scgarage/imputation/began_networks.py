@@ -21,15 +21,7 @@ NetworkKind: TypeAlias = Literal["mlp", "conv"]
 
 
 class VectorNet(nn.Module):
-    """Fully connected map from a profile and its conditions to a profile.
-
-    Parameters
-    ----------
-    n_genes, n_conditions
-        Widths of the inputs.
-    hidden
-        Widths of the hidden layers; a narrow one in the middle keeps the noise of single entries out.
-    """
+    """Fully connected map from a profile and its conditions to a profile."""
 
     def __init__(self, n_genes: int, n_conditions: int, hidden: Sequence[int]) -> None:
         super().__init__()
@@ -42,21 +34,7 @@ class VectorNet(nn.Module):
 
 
 class ImageNet(nn.Module):
-    """Convolutional map: the genes, in their order, are the pixels of a square image, as in scIGANs.
-
-    Two convolutions halve the image, the conditions join in a narrow layer, two transposed convolutions restore it.
-    Neighbouring genes have nothing to do with each other, so convolutions have nothing to find; this network is here
-    to be compared with.
-
-    Parameters
-    ----------
-    n_genes, n_conditions
-        Widths of the inputs.
-    n_channels
-        Channels of the first convolution; the second has twice as many.
-    width
-        Width of the narrow layer.
-    """
+    """Convolutional map: the genes, in their order, are the pixels of a square image, as in scIGANs."""
 
     def __init__(self, n_genes: int, n_conditions: int, *, n_channels: int = 16, width: int = 64) -> None:
         super().__init__()
@@ -100,13 +78,6 @@ class ProfileGenerator(nn.Module):
     r"""Expression before drop-out, from a real profile.
 
     .. math:: G(x, c) = \mathrm{softplus}(f(x, c) + b)
-
-    Parameters
-    ----------
-    network
-        The map f.
-    level
-        Expression of each gene that the network starts from, log1p CP10k, shape ``(n_genes,)``, > 0.
     """
 
     def __init__(self, network: nn.Module, level: Tensor) -> None:
@@ -120,19 +91,9 @@ class ProfileGenerator(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """The critic: how badly it reproduces a profile is its score.
+    """The critic: how badly it reproduces a profile is its score."""
 
-    Parameters
-    ----------
-    network
-        Map from a profile and its conditions to a profile.
-
-    Attributes
-    ----------
-    k
-        State of the balance, see :class:`scgarage.losses.objectives.BEGAN`; a buffer, so that checkpoints hold it.
-    """
-
+    # state of the balance, see :class:scgarage.losses.objectives.BEGAN; a buffer, so that checkpoints hold it
     k: Tensor
 
     def __init__(self, network: nn.Module) -> None:
@@ -161,18 +122,6 @@ class Drop:
     the highest values most; and it takes the percentile of the generated values themselves, so that a generator could
     escape by scaling all its values. Here the midpoint m is fixed by the training cells.
 
-    Attributes
-    ----------
-    midpoint
-        Expression m at which half of the entries are dropped, log1p CP10k.
-    steepness
-        s > 0.
-
-    Raises
-    ------
-    InputError
-        When ``steepness`` is not positive.
-
     References
     ----------
     Dibaeinia and Sinha, SERGIO, Cell Systems 2020, doi:10.1016/j.cels.2020.08.003 (the same logistic, for keeping).
@@ -183,8 +132,8 @@ class Drop:
     tensor([0.8800, 0.5000, 0.0000])
     """
 
-    midpoint: float
-    steepness: float
+    midpoint: float  # expression m at which half of the entries are dropped, log1p CP10k
+    steepness: float  # s > 0
 
     def __post_init__(self) -> None:
         if not self.steepness > 0:
@@ -193,13 +142,7 @@ class Drop:
 
     @classmethod
     def at_percentile(cls, log_expr: sparse.csr_matrix, percentile: float, steepness: float) -> Self:
-        """Return the drop-out of given parameters (q, s).
-
-        Raises
-        ------
-        InputError
-            When ``percentile`` is not in [0, 100] or ``steepness`` not positive.
-        """
+        """Return the drop-out of given parameters (q, s)."""
         if not 0 <= percentile <= 100:
             msg = f"percentile must lie in [0, 100]; found {percentile}"
             raise InputError(msg)
@@ -213,16 +156,6 @@ class Drop:
         .. math:: d_j = \sigma\big({-s}\,(\log(1 + \bar e_j) - m)\big)
 
         by binomial logistic regression over genes, where :math:`\bar e_j` is the mean CP10k of gene j over all cells.
-
-        Parameters
-        ----------
-        log_expr
-            log1p CP10k of training cells, CSR ``(n_cells, n_genes)`` without stored zeros.
-
-        Warns
-        -----
-        UserWarning
-            When the share of zeros does not fall with the mean; a steepness of 1 is used then.
         """
         from sklearn.linear_model import LogisticRegression
 
@@ -256,13 +189,6 @@ class Drop:
         """Drop entries at random; gradients pass straight through the draw.
 
         Forwards an entry is kept or zero; backwards it is as if it had been multiplied by :math:`1 - p`.
-
-        Parameters
-        ----------
-        expression
-            log1p CP10k, any shape.
-        generator
-            Source of the draws; torch's own by default.
         """
         kept = 1 - self.probability(expression)
         uniform = torch.rand(expression.shape, generator=generator, device=expression.device)
@@ -282,24 +208,6 @@ def _zeros_and_level(log_expr: sparse.csr_matrix) -> tuple[NDArray[np.float64], 
 
 def partition_genes(n_genes: int, subset_size: int | None, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Divide genes at random into subsets of nearly the same size.
-
-    Parameters
-    ----------
-    n_genes
-        Number of genes.
-    subset_size
-        Largest size of a subset; ``None`` keeps all genes together, in order.
-    rng
-        Source of the partition.
-
-    Returns
-    -------
-    Gene numbers of each subset, sorted; every gene is in exactly one.
-
-    Raises
-    ------
-    InputError
-        When ``subset_size`` is below two.
 
     Examples
     --------

@@ -31,19 +31,6 @@ def score_moments(cells: Censored, mean: NDArray[np.float32], spread: NDArray[np
 
     .. math:: E[z] = m + \psi \frac{\phi(a) - \phi(b)}{\Phi(b) - \Phi(a)}, \qquad z \sim N(m, \psi^2), \;
         a < (z - m) / \psi < b
-
-    Parameters
-    ----------
-    cells
-        The intervals of n_cells and n_genes.
-    mean
-        Means before the intervals are known, ``(n_cells, n_genes)``.
-    spread
-        Standard deviations before, ``(n_genes,)``.
-
-    Returns
-    -------
-    Means, and variances divided by the square of ``spread``, in [0, 1]; both float32 ``(n_cells, n_genes)``.
     """
     upper = (cells.zero - mean) / spread
     ratio = np.exp(-0.5 * np.square(upper) - special.log_ndtr(upper) - np.float32(0.5 * np.log(2 * np.pi)))
@@ -73,18 +60,6 @@ def locate(cells: Censored, factors: Factors) -> Moments:
 
     .. math:: \Lambda_i = I + \sum_j \frac{1 - V_{ij}}{\psi_j^2} w_j w_j^T, \qquad
         f_i \leftarrow f_i + \Lambda_i^{-1} \Big(\sum_j \frac{E[z_{ij}] - w_j^T f_i}{\psi_j^2} w_j - f_i\Big)
-
-    Parameters
-    ----------
-    cells
-        Intervals of the scores of n_cells and n_genes.
-    factors
-        Loadings w and noise :math:`\psi`.
-
-    Returns
-    -------
-    Factors, float32 ``(n_cells, n_factors)``, and variances :math:`w_j^T \Lambda_i^{-1} w_j` of the scores' means,
-    float32 ``(n_cells, n_genes)``.
     """
     n_cells, n_genes = cells.zero.shape
     step = max(1, CHUNK // n_genes)
@@ -134,17 +109,10 @@ class RateTable:
 
     where :math:`(a_c, b_c)` is the interval of scores of the count c and :math:`E[\rho \mid c]` its posterior mean
     under the mixture of rates of the gene. A score that knows nothing gives the mixture itself.
-
-    Attributes
-    ----------
-    depths
-        Log library sizes of the table, ``(n_depths,)``.
-    first, second
-        Means of :math:`\rho` and :math:`\rho^2`, ``(n_strata, n_depths, n_genes, n_scores)`` float32.
     """
 
-    depths: NDArray[np.float64]
-    first: NDArray[np.float32]
+    depths: NDArray[np.float64]  # log library sizes of the table, (n_depths,)
+    first: NDArray[np.float32]  # means of \rho and \rho^2, (n_strata, n_depths, n_genes, n_scores) float32
     second: NDArray[np.float32]
 
     @classmethod
@@ -155,19 +123,7 @@ class RateTable:
         totals: NDArray[np.float64],
         strata: NDArray[np.int64],
     ) -> Self:
-        r"""Tabulate.
-
-        Parameters
-        ----------
-        marginal
-            Mixtures of rates.
-        spread
-            Standard deviation :math:`\tau` of each gene's score about its mean, ``(n_genes,)``.
-        totals
-            Library sizes of the training cells, ``(n_cells,)``.
-        strata
-            Their strata, ``(n_cells,)``; strata without cells get what no score says.
-        """
+        r"""Tabulate."""
         depths = np.quantile(np.log(totals), np.linspace(0.02, 0.98, N_DEPTHS))
         depths += 1e-3 * np.arange(N_DEPTHS)  # all cells may be equally deep
         shape = (*marginal.share.shape, len(SCORES))
@@ -185,15 +141,7 @@ class RateTable:
     def __call__(
         self, scores: NDArray[np.float32], totals: NDArray[np.float64], strata: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return mean and variance of the relative rates.
-
-        Parameters
-        ----------
-        scores
-            Expected scores m, ``(n_cells, n_genes)``.
-        totals, strata
-            Library size and stratum of each cell, ``(n_cells,)``.
-        """
+        """Return mean and variance of the relative rates."""
         depth = np.interp(np.log(totals), self.depths, np.arange(N_DEPTHS))
         above = np.minimum(depth.astype(np.int64), N_DEPTHS - 2)
         at = np.clip((scores - SCORES[0]) / (SCORES[1] - SCORES[0]), 0, len(SCORES) - 1 - 1e-4).astype(np.float32)
@@ -214,15 +162,7 @@ class RateTable:
 def expected_counts(
     marginal: PoissonMixture, totals: NDArray[np.float64], strata: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the counts of every gene at a relative rate of one, ``(n_cells, n_genes)``.
-
-    Parameters
-    ----------
-    marginal
-        Mixtures of rates.
-    totals, strata
-        Library size and stratum of each cell, ``(n_cells,)``.
-    """
+    """Return the counts of every gene at a relative rate of one, ``(n_cells, n_genes)``."""
     depth = marginal.depth.standardise(totals, strata)
     expected: NDArray[np.float64] = totals[:, None] * marginal.share[strata] * np.exp(marginal.slope[strata] * depth)
     return expected
@@ -269,17 +209,6 @@ def predicted(alpha: NDArray[np.float32], beta: NDArray[np.float32], scale: NDAr
     .. math:: c \sim \mathrm{Poisson}(\lambda), \; \lambda \sim \Gamma(\alpha, \beta): \quad
        E[\log(1 + s c)] = \sum_c \log(1 + s c) \, \frac{\Gamma(\alpha + c)}{\Gamma(\alpha) \, c!}
        \Big(\frac{\beta}{1 + \beta}\Big)^{\alpha} \Big(\frac{1}{1 + \beta}\Big)^{c}
-
-    Parameters
-    ----------
-    alpha, beta
-        Shape and rate of the expected count's distribution, ``(n_cells, n_genes)``, > 0.
-    scale
-        CP10k that one count is worth, ``(n_cells, 1)``.
-
-    Returns
-    -------
-    Mean and standard deviation, log1p CP10k, float32 ``(n_cells, n_genes)``.
     """
     chance = np.exp(-alpha * np.log1p(1 / beta))
     mass, counted = chance.copy(), np.zeros_like(chance)

@@ -153,35 +153,16 @@ Numbers: TypeAlias = dict[str, float]
 
 @dataclass(frozen=True)
 class Subject:
-    """The data that imputers are checked on.
+    """The data that imputers are checked on."""
 
-    Attributes
-    ----------
-    counts
-        Counts of all genes, CSR ``(n_cells, n_genes)``.
-    genes
-        Columns of the genes that are imputed and looked at.
-    types
-        Cell types, or clusters where there are none, shape ``(n_cells,)``.
-    batches
-        Batches, shape ``(n_cells,)``, or ``None``.
-    labelled
-        Whether ``types`` were given.
-    random_state
-        Seed of everything that is held out.
-    deeper
-        Counts of the same cells and genes measured deeper, or ``None``.
-    deeper_types
-        Cell types of ``deeper``, shape ``(n_deeper_cells,)``, when its cells are others; else ``None``.
-    """
-
-    counts: sparse.csr_matrix
-    genes: NDArray[np.int64]
-    types: NDArray[np.str_]
-    batches: NDArray[np.str_] | None
-    labelled: bool
-    random_state: int
-    deeper: sparse.csr_matrix | None = None
+    counts: sparse.csr_matrix  # counts of all genes, CSR (n_cells, n_genes)
+    genes: NDArray[np.int64]  # columns of the genes that are imputed and looked at
+    types: NDArray[np.str_]  # cell types, or clusters where there are none, shape (n_cells,)
+    batches: NDArray[np.str_] | None  # batches, shape (n_cells,), or None
+    labelled: bool  # whether types were given
+    random_state: int  # seed of everything that is held out
+    deeper: sparse.csr_matrix | None = None  # counts of the same cells and genes measured deeper, or None
+    # cell types of deeper, shape (n_deeper_cells,), when its cells are others; else None
     deeper_types: NDArray[np.str_] | None = None
 
     def log_expr(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -198,10 +179,7 @@ class Subject:
         types: NDArray[np.str_] | None = None,
         n_decoys: int = 0,
     ) -> sparse.csr_matrix:
-        """Fit a fresh copy of an imputer to some counts and return the genes looked at, then decoys, imputed.
-
-        Cells that have no counts left are not shown to the imputer and stay zero.
-        """
+        """Fit a fresh copy of an imputer to some counts and return the genes looked at, then decoys, imputed."""
         cells = np.arange(counts.shape[0]) if cells is None else cells
         shown = np.asarray(counts[cells].sum(axis=1)).ravel() > 0
         table = ad.AnnData(counts[cells[shown]])

@@ -27,21 +27,11 @@ class NoImputation(Imputer):
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """The cells of a fit in their principal components, ready to be searched.
+    """The cells of a fit in their principal components, ready to be searched."""
 
-    Attributes
-    ----------
-    components
-        Principal components of the cells.
-    search
-        A fitted ``sklearn.neighbors.NearestNeighbors``.
-    n_neighbors
-        Neighbours of each cell; a cell of the fit is its own nearest neighbour.
-    """
-
-    components: Components
-    search: Any
-    n_neighbors: int
+    components: Components  # principal components of the cells
+    search: Any  # a fitted sklearn.neighbors.NearestNeighbors
+    n_neighbors: int  # neighbours of each cell; a cell of the fit is its own nearest neighbour
 
     @classmethod
     def fit(cls, log_expr: sparse.csr_matrix, *, n_neighbors: int, n_components: int, random_state: int) -> Self:
@@ -59,17 +49,6 @@ class Neighbourhood:
         .. math:: w_{ij} = \exp\left(-d_{ij}^2 / \sigma_i^2\right), \qquad \sigma_i = d_{i, (k_a)}
 
         for the nearest cells j, or 1 for each of them when there is no bandwidth.
-
-        Parameters
-        ----------
-        log_expr
-            log1p CP10k, CSR ``(n_cells, n_genes)``.
-        bandwidth_neighbor
-            The neighbour, itself counted, whose distance is the bandwidth of a cell; ``None`` for equal weights.
-
-        Returns
-        -------
-        CSR ``(n_cells, n_fit_cells)``, ``n_neighbors`` entries in each row, not normalised.
         """
         distances, indices = self.search.kneighbors(self.components.transform(log_expr))
         data = np.ones_like(distances)
@@ -217,19 +196,6 @@ def choose_rank(singular_values: NDArray[np.floating], *, n_noise: int = 20, n_s
 
     The gaps :math:`s_i - s_{i+1}` of the last ``n_noise`` values are taken for noise; the rank is the largest i whose
     gap exceeds their mean by ``n_sd`` standard deviations.
-
-    Parameters
-    ----------
-    singular_values
-        In falling order, shape ``(n_values,)``.
-    n_noise
-        Number of gaps at the end that are noise; at most half of them.
-    n_sd
-        Standard deviations.
-
-    Returns
-    -------
-    Rank, at least 1.
 
     References
     ----------

@@ -104,19 +104,7 @@ def _double(block: Matrix) -> Matrix:
 
 
 def find_values(X: Matrix, test: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> tuple[int, tuple[int, int] | None]:
-    """Count the stored values for which ``test`` holds and find the first, cell by cell.
-
-    Parameters
-    ----------
-    X
-        Expression matrix, shape ``(n_cells, n_genes)``.
-    test
-        Function from values, shape ``(n,)``, to booleans, shape ``(n,)``.
-
-    Returns
-    -------
-    The number of such values and the ``(cell, gene)`` position of the first, None when there is none.
-    """
+    """Count the stored values for which ``test`` holds and find the first, cell by cell."""
     n_found = 0
     first: tuple[int, int] | None = None
     for start, block in row_chunks(X):
@@ -129,21 +117,7 @@ def find_values(X: Matrix, test: Callable[[NDArray[Any]], NDArray[np.bool_]]) ->
 
 
 def compact(X: Matrix) -> Matrix:
-    """Return ``X`` in the form in which :func:`scgarage.io.read` hands it out.
-
-    A matrix with more than half zeros becomes CSR with sorted indices and without stored zeros; sparse
-    input stays sparse. Values become float32, except whole numbers above 2**24, which float32 cannot hold
-    and which become float64. The result may share memory with ``X``, or be ``X`` itself.
-
-    Parameters
-    ----------
-    X
-        Expression matrix, shape ``(n_cells, n_genes)``.
-
-    Returns
-    -------
-    The same values, CSR or dense, float32 or float64, shape ``(n_cells, n_genes)``.
-    """
+    """Return ``X`` in the form in which :func:`scgarage.io.read` hands it out."""
     dtype = _value_dtype(X)
     if isinstance(X, sp.csr_matrix):
         if X.dtype == dtype and X.has_sorted_indices and np.count_nonzero(X.data) == X.data.size:

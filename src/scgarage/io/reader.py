@@ -43,11 +43,7 @@ def read_zarr(path: Path, *, layer: str | None = None) -> AnnData:
 
 
 def read_loom(path: Path, *, layer: str | None = None) -> AnnData:
-    """Read a loom file, genes x cells on disk; ``layer`` becomes ``X`` instead of the main matrix.
-
-    Cell names come from the column attribute ``CellID`` (or ``obs_names``), gene names from the row
-    attribute ``Gene`` (or ``var_names``).
-    """
+    """Read a loom file, genes x cells on disk; ``layer`` becomes ``X`` instead of the main matrix."""
     if importlib.util.find_spec("loompy") is None:
         msg = f'reading {path} needs loompy, which is not installed; run: pip install "scgarage[loom]"'
         raise MissingExtraError(msg)

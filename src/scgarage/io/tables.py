@@ -210,11 +210,7 @@ def add_labels(adata: AnnData, path: Path, labels_key: str) -> None:
 
 
 def as_text_labels(column: pd.Series) -> pd.Series:
-    """Return a column of labels as a categorical of strings, and a column of measurements as it is.
-
-    Text, categories, booleans and up to 200 different whole numbers count as labels; missing values stay
-    missing.
-    """
+    """Return a column of labels as a categorical of strings, and a column of measurements as it is."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         names = [str(category) for category in column.cat.categories]
         if len(set(names)) == len(names):

@@ -297,27 +297,7 @@ def _open_for_writing(path: Path) -> Iterator[TextIO]:
 
 
 def write_folder(folder: str | Path, files: Mapping[str, str | bytes], *, overwrite: bool = False) -> list[Path]:
-    """Write files into a folder; other files in it are left alone.
-
-    Parameters
-    ----------
-    folder
-        Folder, made when it does not exist.
-    files
-        Contents by name.
-    overwrite
-        Whether to replace existing files.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files.
-
-    Raises
-    ------
-    OutputExistsError
-        If one of the files exists and ``overwrite`` is false; none is written then.
-    """
+    """Write files into a folder; other files in it are left alone."""
     paths = {name: Path(folder) / name for name in files}
     for path in paths.values():
         check_output(path, overwrite=overwrite)

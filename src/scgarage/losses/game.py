@@ -147,21 +147,6 @@ SEPARATOR = re.compile(r",(?![^\[]*\])")
 def from_text(text: object, registry: Mapping[str, Callable[..., T]], *, what: str) -> T:
     """Make a value from its name and perhaps settings.
 
-    Parameters
-    ----------
-    text
-        ``"name"``, ``"name:VALUE"`` for the first setting, or ``"name:FIELD=VALUE,FIELD=VALUE"``; a value is a number,
-        a word, ``true``, ``false`` or a list in square brackets.
-    registry
-        What makes the values, by name.
-    what
-        What they are, for messages.
-
-    Raises
-    ------
-    InputError
-        For a name that is not in the registry, a setting that it does not have, or a value of the wrong type.
-
     Examples
     --------
     >>> from scgarage.losses import OBJECTIVES

@@ -52,10 +52,7 @@ class Penalty:
 
 
 def input_gradients(critic: Critic, cells: Tensor) -> Tensor:
-    """Return the gradient of each cell's score in the cell itself, ``(n_cells, n_genes)``, differentiable again.
-
-    The critic must score cells one by one: with batch normalisation the gradient would mix cells.
-    """
+    """Return the gradient of each cell's score in the cell itself, ``(n_cells, n_genes)``, differentiable again."""
     cells = cells.detach().requires_grad_()
     with torch.enable_grad():
         gradients: Tensor = torch.autograd.grad(critic(cells).sum(), cells, create_graph=True)[0]

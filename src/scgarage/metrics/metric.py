@@ -16,26 +16,7 @@ Points: TypeAlias = NDArray[np.float64]
 
 
 def check_points(minimum: int = 1, **arrays: ArrayLike) -> tuple[Points, ...]:
-    """Return the arrays as float64 after checking that they can be compared.
-
-    Parameters
-    ----------
-    minimum
-        Fewest cells that each array must have.
-    **arrays
-        Arrays of shape (n_cells, n_dims), by the name that error messages show.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        The arrays in the order given, float64.
-
-    Raises
-    ------
-    InputError
-        If an array is not two-dimensional, has fewer than ``minimum`` cells, holds NaN or infinity, or has
-        another number of columns than the first.
-    """
+    """Return the arrays as float64 after checking that they can be compared."""
     checked = [_check_one(name, array, minimum) for name, array in arrays.items()]
     first_name, n_dims = next(iter(arrays)), checked[0].shape[1]
     for name, points in zip(arrays, checked, strict=True):
@@ -60,25 +41,7 @@ def _check_one(name: str, array: ArrayLike, minimum: int) -> Points:
 
 
 def check_labels(name: str, labels: ArrayLike) -> NDArray[np.str_]:
-    """Return labels as an array of strings after checking that there is one for every cell.
-
-    Parameters
-    ----------
-    name
-        Name that error messages show.
-    labels
-        One label for each cell, (n_cells,).
-
-    Returns
-    -------
-    numpy.ndarray
-        The labels as strings, (n_cells,).
-
-    Raises
-    ------
-    InputError
-        If there are no labels, if they are not one-dimensional or if one is missing.
-    """
+    """Return labels as an array of strings after checking that there is one for every cell."""
     array: NDArray[Any] = np.asarray(labels, dtype=object)
     if array.ndim != 1 or array.size == 0:
         msg = f"{name} has shape {array.shape}; expected one label for each of at least one cell"
@@ -90,25 +53,7 @@ def check_labels(name: str, labels: ArrayLike) -> NDArray[np.str_]:
 
 
 def check_mask(mask: ArrayLike | None, n_cells: int) -> NDArray[np.bool_]:
-    """Return the mask of the real cells that a value is about; all of them when it is None.
-
-    Parameters
-    ----------
-    mask
-        Boolean, (n_cells,), or None.
-    n_cells
-        Number of real cells.
-
-    Returns
-    -------
-    numpy.ndarray
-        Boolean, (n_cells,).
-
-    Raises
-    ------
-    InputError
-        If the mask has another shape or type or picks no cell.
-    """
+    """Return the mask of the real cells that a value is about; all of them when it is None."""
     if mask is None:
         return np.ones(n_cells, dtype=np.bool_)
     chosen = np.asarray(mask)
@@ -163,18 +108,6 @@ TARGETS: dict[str, float] = {"target 0.5": 0.5, "target 1": 1.0}
 
 def loss(value: float, better: str) -> float:
     """Return how bad a value is: the lower the better, whichever way the metric improves.
-
-    Parameters
-    ----------
-    value
-        Value of a metric.
-    better
-        Which way it improves.
-
-    Returns
-    -------
-    float
-        The value, its negative, or its distance to the target.
 
     Examples
     --------
@@ -261,13 +194,7 @@ TypedCells = tuple[Points, NDArray[np.str_]]
 def check_typed(
     real: ArrayLike, real_labels: ArrayLike, synthetic: ArrayLike, synthetic_labels: ArrayLike
 ) -> tuple[TypedCells, TypedCells]:
-    """Return values as float64 and labels as strings after checking that they belong together.
-
-    Raises
-    ------
-    InputError
-        If the arrays cannot be compared, or if one has another number of cells than labels.
-    """
+    """Return values as float64 and labels as strings after checking that they belong together."""
     points = check_points(real=real, synthetic=synthetic)
     labels = [check_labels("real_labels", real_labels), check_labels("synthetic_labels", synthetic_labels)]
     for name, cells, types in zip(("real", "synthetic"), points, labels, strict=True):
@@ -289,20 +216,7 @@ def pairs(real: TypedCells, synthetic: TypedCells) -> Iterator[tuple[str, Points
 
 
 def type_weights(labels: NDArray[np.str_], types: NDArray[np.str_]) -> sparse.csr_matrix:
-    """Return the matrix that sums cells to types.
-
-    Parameters
-    ----------
-    labels
-        Type of each cell, (n_cells,); cells of other types count nowhere.
-    types
-        Types, sorted, (n_types,).
-
-    Returns
-    -------
-    scipy.sparse.csr_matrix
-        Ones where a cell (column) is of a type (row), (n_types, n_cells), float64.
-    """
+    """Return the matrix that sums cells to types."""
     columns = np.flatnonzero(np.isin(labels, types))
     rows = np.searchsorted(types, labels[columns])
     return sparse.csr_matrix((np.ones(len(columns)), (rows, columns)), shape=(len(types), len(labels)))

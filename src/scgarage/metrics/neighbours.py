@@ -9,20 +9,7 @@ from scgarage.metrics.metric import Metric, Points, check_mask, check_points
 
 
 def nearest_distance(cells: Points, others: Points) -> Points:
-    """Return the Euclidean distance from each cell to the nearest of the others.
-
-    Parameters
-    ----------
-    cells
-        Coordinates, (n_cells, n_dims).
-    others
-        Coordinates, (n_others, n_dims).
-
-    Returns
-    -------
-    numpy.ndarray
-        Distances, (n_cells,), float64; exactly 0 for identical cells.
-    """
+    """Return the Euclidean distance from each cell to the nearest of the others."""
     nearest = pairwise_distances_argmin(cells, others)
     # Measured again: the search expands the square, which leaves rounding where equal cells must give 0.
     return np.asarray(np.linalg.norm(cells - others[nearest], axis=1), dtype=np.float64)

@@ -53,15 +53,6 @@ class ExpressionHead(nn.Module):
 
     Proportions and counts have one more entry for all genes that are not modelled, so that those modelled need not add
     up to a constant.
-
-    Parameters
-    ----------
-    name
-        Name of :data:`scgarage.nn.HEADS`.
-    n_genes
-        Number of modelled genes.
-    has_rest
-        Whether there are others.
     """
 
     maximum: Tensor
@@ -129,17 +120,7 @@ class ExpressionHead(nn.Module):
 
     @torch.no_grad()
     def start(self, last: nn.Linear, mean_log_expr: NDArray[np.floating], mean_share: NDArray[np.floating]) -> None:
-        """Let an untrained generator make cells near the mean of the training cells.
-
-        Shares of genes differ by orders of magnitude, which small steps from equal shares take long to find.
-
-        Parameters
-        ----------
-        last
-            The layer before the head.
-        mean_log_expr, mean_share
-            Mean log1p CP10k of each modelled gene, and mean share of a cell's counts, ``(n_genes,)`` each.
-        """
+        """Let an untrained generator make cells near the mean of the training cells."""
         if self.head.space == "scaled log1p CP10k":
             return
         if self.head.space == "log1p CP10k":
@@ -167,29 +148,13 @@ def check_head(name: str) -> None:
 
 @dataclass(frozen=True)
 class SeedCells:
-    """What is kept about the seed cells besides their expression, which lies in the generator's input.
+    """What is kept about the seed cells besides their expression, which lies in the generator's input."""
 
-    Attributes
-    ----------
-    labels
-        Type number of each seed, shape ``(n_seeds,)``.
-    """
-
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64]  # type number of each seed, shape (n_seeds,)
 
 
 class Generator(nn.Module):
-    """Input, layers and head in one: ``n`` cells out for the number ``n`` in.
-
-    Parameters
-    ----------
-    source
-        Draws the input rows.
-    layers
-        Map input rows to logits, ``(n_cells, n_logits)``.
-    head
-        Maps logits to expression as the critic sees it.
-    """
+    """Input, layers and head in one: ``n`` cells out for the number ``n`` in."""
 
     def __init__(self, source: HybridInput, layers: nn.Module, head: SigmoidScaledHead | ExpressionHead) -> None:
         super().__init__()
@@ -215,11 +180,6 @@ N_FEATURES = 16
 class AutoencoderCritic(nn.Module):
     r"""How badly an autoencoder reconstructs a cell, :math:`L(v) = \mathrm{mean}_j |v_j - D(v)_j|`.
 
-    Parameters
-    ----------
-    layers
-        The autoencoder, ``(n_cells, n_genes)`` to the same shape.
-
     References
     ----------
     Berthelot, Schumm & Metz 2017, arXiv:1703.10717.
@@ -237,21 +197,7 @@ class AutoencoderCritic(nn.Module):
 def make_critic(
     game: Game, n_genes: int, hidden: Sequence[int], *, activation: Callable[[], nn.Module], bias: bool | None = None
 ) -> nn.Module:
-    """Return an untrained critic as the objective and the penalties want it.
-
-    Parameters
-    ----------
-    game
-        Objective and penalties; the objective has a critic.
-    n_genes
-        Number of genes.
-    hidden
-        Widths of the hidden layers; the decoder of an autoencoder mirrors them.
-    activation
-        What follows each of them.
-    bias
-        Whether the last layer has a bias; by default whether it changes the objective.
-    """
+    """Return an untrained critic as the objective and the penalties want it."""
     objective = game.objective
     if objective.critic_output == "reconstruction error":
         critic: nn.Module = AutoencoderCritic(mlp(n_genes, [*hidden, *hidden[-2::-1]], n_genes, activation=activation))
@@ -311,24 +257,12 @@ N_DIRECTIONS = 64
 
 @dataclass(frozen=True)
 class ValidationPoints:
-    """Real validation cells, and how to generate as many.
+    """Real validation cells, and how to generate as many."""
 
-    Attributes
-    ----------
-    real
-        Validation cells, ``(n_cells, n_dims)``.
-    labels
-        Type number of each, ``(n_cells,)``; -1 where unknown.
-    draw
-        Generates as many cells in the same components from a CPU generator.
-    n_watched
-        Leading dimensions that the monitor looks at; all by default.
-    """
-
-    real: Tensor
-    labels: NDArray[np.int64]
-    draw: Callable[[torch.Generator], Tensor]
-    n_watched: int | None = None
+    real: Tensor  # validation cells, (n_cells, n_dims)
+    labels: NDArray[np.int64]  # type number of each, (n_cells,); -1 where unknown
+    draw: Callable[[torch.Generator], Tensor]  # generates as many cells in the same components from a CPU generator
+    n_watched: int | None = None  # leading dimensions that the monitor looks at; all by default
 
     def monitor(self, smooth: Callable[[], tuple[nn.Module, Tensor, dict[str, Tensor]]]) -> CollapseMonitor:
         """Return a monitor of mode collapse; ``smooth`` gives a generator, inputs of it and what else it wants."""
@@ -363,15 +297,7 @@ class ValidationPoints:
 
 
 def diagnosis(history: pd.DataFrame, best_step: int) -> dict[str, Any]:
-    """Return the monitored numbers at the kept step and advice; empty when nothing was measured there.
-
-    Parameters
-    ----------
-    history
-        History of the training, with the columns of the monitor.
-    best_step
-        Step whose weights were kept.
-    """
+    """Return the monitored numbers at the kept step and advice; empty when nothing was measured there."""
     if MONITORED[0] not in history:
         return {}
     rows = history.loc[history["step"] == best_step, list(MONITORED)].dropna(how="all")
@@ -390,13 +316,7 @@ LIBRARY = "library"
 
 
 class AdversarialTraining(GeneSpaceModel):
-    """A generator and a critic that take turns, whatever they are.
-
-    A subclass writes :meth:`objective` and ``skeleton``, :meth:`penalties` when its critic must be kept smooth, and
-    :meth:`fake` and :meth:`scores` when its networks are told the types. The settings ``objective``, ``penalties``,
-    ``head`` and ``constraints`` replace the model's own. The networks are called ``"generator"`` and ``"critic"``;
-    ``build`` puts the columns of the batches into ``_columns``.
-    """
+    """A generator and a critic that take turns, whatever they are."""
 
     _columns: dict[str, Any]
     _constraints: ConstraintPenalty | None = None
@@ -423,13 +343,7 @@ class AdversarialTraining(GeneSpaceModel):
         """Return the generator, some of its inputs, and what else its ``smooth`` wants for one of them."""
 
     def game(self) -> Game:
-        """Return objective and penalties: the settings', else the model's own.
-
-        Raises
-        ------
-        InputError
-            When the two do not go together.
-        """
+        """Return objective and penalties: the settings', else the model's own."""
         c = self.config
         return Game(
             self.objective() if c.objective is None else objective_named(c.objective),
@@ -556,11 +470,7 @@ class AdversarialTraining(GeneSpaceModel):
 
 
 class AdversarialModel(AdversarialTraining, UnconditionalModel):
-    """A generator against a critic in gene space.
-
-    A subclass writes :meth:`objective` and :meth:`skeleton`, and :meth:`seed_cells` when its generator is fed real
-    cells.
-    """
+    """A generator against a critic in gene space."""
 
     parts_types: ClassVar[Mapping[str, type[Any]]] = {**UnconditionalModel.parts_types, "seeds": SeedCells}
 
@@ -615,11 +525,7 @@ class AdversarialModel(AdversarialTraining, UnconditionalModel):
         return network, network.source(8, generator=torch.Generator().manual_seed(0)), {}
 
     def generate(self, n_cells: int, generator: torch.Generator, *, label: int | None = None) -> NDArray[np.float32]:
-        """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``, in random order.
-
-        With ``label`` the seed rows of the input are seeds of that type, which is all that an unconditional
-        generator can be told. A head that makes counts draws library sizes of all types.
-        """
+        """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``, in random order."""
         rng = np.random.default_rng(int(generator.initial_seed()))
         return self.generate_sized(n_cells, generator, rng, label=label)[0]
 

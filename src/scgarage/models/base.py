@@ -45,13 +45,7 @@ class FitOptions:
 
 
 def make_config(kind: type[Any], config: Any, settings: Mapping[str, Any], *, name: str) -> Any:
-    """Return ``config`` (the defaults of ``kind`` when ``None``) with single settings replaced.
-
-    Raises
-    ------
-    InputError
-        For a setting that the model does not have.
-    """
+    """Return ``config`` (the defaults of ``kind`` when ``None``) with single settings replaced."""
     known = [field.name for field in fields(kind)]
     unknown = sorted(set(settings) - set(known))
     if unknown:
@@ -95,19 +89,7 @@ class NetworkTraining(ABC):
         *,
         validate: Callable[[], float] | None,
     ) -> TrainResult:
-        """Train on mini-batches until the validation score stops improving.
-
-        Parameters
-        ----------
-        columns
-            What a batch holds, for every training cell.
-        averaged
-            The network whose moving average validation and the end result use.
-        options
-            Device, checkpoints, progress bar.
-        validate
-            Score of the networks, lower is better; ``None`` trains to the end.
-        """
+        """Train on mini-batches until the validation score stops improving."""
         c = self.config
         settings = TrainSettings(
             n_iterations=c.n_iterations,
@@ -425,11 +407,7 @@ CHUNK = 1024
 
 
 class ModelByType(GenerativeModel):
-    """Turns a request into the type of each cell; a subclass writes :meth:`draw_cells`.
-
-    A plain number of cells comes in the proportions of the training cells, as exactly as whole numbers allow, and in
-    random order.
-    """
+    """Turns a request into the type of each cell; a subclass writes :meth:`draw_cells`."""
 
     @abstractmethod
     def draw_cells(
@@ -451,20 +429,7 @@ class ModelByType(GenerativeModel):
 def types_wanted(
     wanted: Wanted, types: tuple[str, ...], sizes: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return the type number of each cell to make, ``(n_cells,)``.
-
-    Parameters
-    ----------
-    wanted
-        A number of cells, or numbers by type.
-    types
-        Names of the types.
-    sizes
-        Training cells of each type, ``(n_types,)``: a plain number is divided in these proportions; what whole numbers
-        leave over is drawn at random.
-    rng
-        Source of the order and of what is left over.
-    """
+    """Return the type number of each cell to make, ``(n_cells,)``."""
     if not isinstance(wanted, int):
         numbers = np.array([types.index(str(name)) for name in wanted])
         return np.repeat(numbers, np.array(list(wanted.values())))
@@ -478,10 +443,7 @@ def types_wanted(
 
 
 class EstimatedModel(ModelByType):
-    """A model by type without networks: everything is in ``parts``; a subclass writes ``build`` and ``draw_cells``.
-
-    Validation cells are put aside as for every model and not used.
-    """
+    """A model by type without networks: everything is in ``parts``; a subclass writes ``build`` and ``draw_cells``."""
 
     def skeleton(self) -> nn.ModuleDict:
         """Return no networks."""

@@ -19,23 +19,13 @@ from scgarage.models.data import TrainingData
 
 @dataclass(frozen=True)
 class KeptCells:
-    """Real cells, sorted by type.
+    """Real cells, sorted by type."""
 
-    Attributes
-    ----------
-    data, indices, indptr
-        Values as a CSR matrix.
-    n_genes
-        Number of genes, (1,).
-    sizes
-        Cells of each type, (n_types,).
-    """
-
-    data: NDArray[np.float32]
+    data: NDArray[np.float32]  # values as a CSR matrix
     indices: NDArray[np.int64]
     indptr: NDArray[np.int64]
-    n_genes: NDArray[np.int64]
-    sizes: NDArray[np.int64]
+    n_genes: NDArray[np.int64]  # number of genes, (1,)
+    sizes: NDArray[np.int64]  # cells of each type, (n_types,)
 
     @classmethod
     def of(cls, values: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int) -> tuple[Self, NDArray[np.int64]]:
@@ -156,21 +146,12 @@ class SmoteConfig:
 
 @dataclass(frozen=True)
 class SmoteNeighbours:
-    """What is kept about the training cells besides their expression.
+    """What is kept about the training cells besides their expression."""
 
-    Attributes
-    ----------
-    rows
-        Numbers of the nearest cells of the same type, (n_cells, n_neighbors); only the first ``n_found`` count.
-    n_found
-        Neighbours of each cell, (n_cells,).
-    totals
-        Library sizes, (n_cells,); ones where there are none.
-    """
-
+    # numbers of the nearest cells of the same type, (n_cells, n_neighbors); only the first n_found count
     rows: NDArray[np.int64]
-    n_found: NDArray[np.int64]
-    totals: NDArray[np.float64]
+    n_found: NDArray[np.int64]  # neighbours of each cell, (n_cells,)
+    totals: NDArray[np.float64]  # library sizes, (n_cells,); ones where there are none
 
 
 class Smote(EstimatedModel):
@@ -241,17 +222,7 @@ class Smote(EstimatedModel):
 def interpolate(
     log_expr: sparse.csr_matrix, first: NDArray[np.int64], second: NDArray[np.int64], shares: NDArray[np.float64]
 ) -> sparse.csr_matrix:
-    """Return cells at the given shares of the way from the first rows to the second ones, ``(n, n_genes)``.
-
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k, CSR ``(n_cells, n_genes)``.
-    first, second
-        Row numbers, ``(n,)``.
-    shares
-        In [0, 1], ``(n,)``.
-    """
+    """Return cells at the given shares of the way from the first rows to the second ones, ``(n, n_genes)``."""
     return sparse.csr_matrix(sparse.diags(1 - shares) @ log_expr[first] + sparse.diags(shares) @ log_expr[second])
 
 

@@ -26,15 +26,9 @@ Genes = slice | NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HurdleMarginals:
-    """What stands in for :class:`NegativeBinomialMarginals` where no counts are known; the same methods.
+    """What stands in for :class:`NegativeBinomialMarginals` where no counts are known; the same methods."""
 
-    Attributes
-    ----------
-    hurdle
-        Zero fractions and quantiles of the values above zero.
-    """
-
-    hurdle: Hurdle
+    hurdle: Hurdle  # zero fractions and quantiles of the values above zero
 
     @classmethod
     def fit(cls, values: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int) -> Self:
@@ -81,17 +75,10 @@ class NegativeBinomialMarginals:
     r"""Counts of a gene in a type, whatever the library size.
 
     .. math:: c \sim \mathrm{NB}(\mu, \theta), \qquad E[c] = \mu, \quad \mathrm{Var}[c] = \mu + \mu^2 / \theta
-
-    Attributes
-    ----------
-    mean
-        :math:`\mu`, counts, (n_types, n_genes).
-    dispersion
-        Inverse dispersion :math:`\theta`, (n_types, n_genes).
     """
 
-    mean: NDArray[np.float32]
-    dispersion: NDArray[np.float32]
+    mean: NDArray[np.float32]  # \mu, counts, (n_types, n_genes)
+    dispersion: NDArray[np.float32]  # inverse dispersion \theta, (n_types, n_genes)
 
     @classmethod
     def fit(cls, counts: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int) -> Self:
@@ -148,15 +135,6 @@ def fit_dispersion(counts: sparse.csc_matrix) -> NDArray[np.float64]:
 
     which has a root where the variance exceeds the mean; it is found by bisection on :math:`\log \theta`.
 
-    Parameters
-    ----------
-    counts
-        Counts, CSC (n_cells, n_genes).
-
-    Returns
-    -------
-    :math:`\theta`, float64 (n_genes,); 10^6, the Poisson distribution, where the variance does not exceed the mean.
-
     References
     ----------
     Levin & Reeds, Annals of Statistics 1977, doi:10.1214/aos/1176343746 (the root is unique).
@@ -197,21 +175,12 @@ class Marginals(Protocol):
 
 @dataclass(frozen=True)
 class GaussianCopula:
-    r"""Normal scores :math:`z \sim N(0, R_t)` of the correlated genes of each type :math:`t`.
+    r"""Normal scores :math:`z \sim N(0, R_t)` of the correlated genes of each type :math:`t`."""
 
-    Attributes
-    ----------
-    genes
-        Numbers of the correlated genes, type after type, (n_entries,).
-    n_genes
-        Number of correlated genes of each type, (n_types,); 0 for a type whose genes are independent.
-    factors
-        Lower Cholesky factors of :math:`R_t`, flat, type after type.
-    """
-
-    genes: NDArray[np.int64]
+    genes: NDArray[np.int64]  # numbers of the correlated genes, type after type, (n_entries,)
+    # number of correlated genes of each type, (n_types,); 0 for a type whose genes are independent
     n_genes: NDArray[np.int64]
-    factors: NDArray[np.float32]
+    factors: NDArray[np.float32]  # lower Cholesky factors of R_t, flat, type after type
 
     @classmethod
     def join(cls, genes: Sequence[NDArray[np.int64]], correlations: Sequence[NDArray[np.float64]]) -> Self:
@@ -253,23 +222,6 @@ def normal_scores(
     with :math:`F_j` the cumulative distribution of gene :math:`j` and :math:`F_j(c^-)` its limit from below. If the
     marginals are right, the scores of each gene are standard normal. Their correlation is weaker than that of the rates
     behind the counts, the more the fewer different counts a gene has.
-
-    Parameters
-    ----------
-    values
-        Counts or log values of the cells and genes, CSR (n_cells, n_genes chosen).
-    number
-        Number of the type.
-    genes
-        Numbers of the chosen genes.
-    marginals
-        Distribution of every gene in every type.
-    rng
-        Source of :math:`v`.
-
-    Returns
-    -------
-    Scores, float64, (n_cells, n_genes chosen).
 
     References
     ----------

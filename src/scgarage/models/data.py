@@ -45,13 +45,7 @@ def columns_of(batch_key: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def joined(obs: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[str]":
-    """Return the name of each cell's batch: the value of one column, or the values of several side by side.
-
-    Raises
-    ------
-    InputError
-        When a value holds the text that stands between them.
-    """
+    """Return the name of each cell's batch: the value of one column, or the values of several side by side."""
     values = obs[list(columns)].astype(str)
     if len(columns) == 1:
         return values[columns[0]]
@@ -100,13 +94,7 @@ def levels_of(names: Sequence[str], n_columns: int) -> NDArray[np.int64]:
 
 
 def batch_name(batch: str | Mapping[str, str], columns: Sequence[str], names: Sequence[str]) -> str:
-    """Return the name of the batch that a user asks for, by its name or by a value for every column.
-
-    Raises
-    ------
-    InputError
-        When a column is missing or unknown, or there is no such batch.
-    """
+    """Return the name of the batch that a user asks for, by its name or by a value for every column."""
     if isinstance(batch, Mapping):
         if set(batch) != set(columns):
             known = ", ".join(columns) or "none"
@@ -122,58 +110,26 @@ def batch_name(batch: str | Mapping[str, str], columns: Sequence[str], names: Se
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Validated training cells.
+    """Validated training cells."""
 
-    Attributes
-    ----------
-    values
-        What the user gave, counts or log-normalised, all genes, CSR ``(n_cells, n_all_genes)``.
-    log_expr
-        log1p CP10k of the modelled genes, CSR ``(n_cells, n_genes)``.
-    modelled
-        Mask of the modelled genes, shape ``(n_all_genes,)``.
-    labels
-        Number of the type of each cell, shape ``(n_cells,)``.
-    types
-        Names of the types, in the order of their numbers.
-    totals
-        Library sizes, shape ``(n_cells,)``; ``None`` unless ``value_kind`` is ``"counts"``.
-    value_kind
-        ``"counts"`` or ``"log-normalised"``.
-    labels_key
-        Column of ``obs`` the types came from; ``None`` when the cells have no labels, ``types`` is then empty and all
-        ``labels`` are 0.
-    var
-        Annotation of all genes.
-    split
-        Record of the split that the cells came from, if any.
-    dataset
-        Name of the data set, if it has one.
-    names
-        Names of the cells.
-    batch_keys
-        Columns of ``obs`` whose combinations are the batches; none if the model is not to know them.
-    batches
-        Number of the batch of each cell, shape ``(n_cells,)``; all 0 without ``batch_keys``.
-    batch_names
-        Names of the batches, in the order of their numbers; some may have no cell.
-    """
-
-    values: sparse.csr_matrix
-    log_expr: sparse.csr_matrix
-    modelled: NDArray[np.bool_]
-    labels: NDArray[np.int64]
-    types: tuple[str, ...]
-    totals: NDArray[np.float64] | None
-    value_kind: ValueKind
+    values: sparse.csr_matrix  # what the user gave, counts or log-normalised, all genes, CSR (n_cells, n_all_genes)
+    log_expr: sparse.csr_matrix  # log1p CP10k of the modelled genes, CSR (n_cells, n_genes)
+    modelled: NDArray[np.bool_]  # mask of the modelled genes, shape (n_all_genes,)
+    labels: NDArray[np.int64]  # number of the type of each cell, shape (n_cells,)
+    types: tuple[str, ...]  # names of the types, in the order of their numbers
+    totals: NDArray[np.float64] | None  # library sizes, shape (n_cells,); None unless value_kind is "counts"
+    value_kind: ValueKind  # "counts" or "log-normalised"
+    # column of obs the types came from; None when the cells have no labels, types is then empty and all labels are 0
     labels_key: str | None
-    var: pd.DataFrame
-    split: dict[str, Any] = field(default_factory=dict)
-    dataset: str | None = None
-    names: tuple[str, ...] = ()
+    var: pd.DataFrame  # annotation of all genes
+    split: dict[str, Any] = field(default_factory=dict)  # record of the split that the cells came from, if any
+    dataset: str | None = None  # name of the data set, if it has one
+    names: tuple[str, ...] = ()  # names of the cells
+    # columns of obs whose combinations are the batches; none if the model is not to know them
     batch_keys: tuple[str, ...] = ()
+    # number of the batch of each cell, shape (n_cells,); all 0 without batch_keys
     batches: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    batch_names: tuple[str, ...] = ()
+    batch_names: tuple[str, ...] = ()  # names of the batches, in the order of their numbers; some may have no cell
 
     @property
     def n_cells(self) -> int:
@@ -187,19 +143,12 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class ValidationData:
-    """Held-out cells that decide when training stops.
+    """Held-out cells that decide when training stops."""
 
-    Attributes
-    ----------
-    values, log_expr, totals
-        As in :class:`TrainingData`.
-    labels, batches
-        Numbers of types and batches, shape ``(n_cells,)``; -1 where the training cells have no such one.
-    """
-
-    values: sparse.csr_matrix
+    values: sparse.csr_matrix  # as in :class:TrainingData
     log_expr: sparse.csr_matrix
     totals: NDArray[np.float64] | None
+    # numbers of types and batches, shape (n_cells,); -1 where the training cells have no such one
     labels: NDArray[np.int64]
     batches: NDArray[np.int64]
 
@@ -212,19 +161,7 @@ def training_data(
     n_top_genes: int | None,
     batch_key: str | Sequence[str] | None = None,
 ) -> TrainingData:
-    """Validate training cells and bring them into the models' form.
-
-    Raises
-    ------
-    InputError
-        For anything that a model cannot learn from: see :func:`scgarage.pp.validate_expression` and
-        :func:`scgarage.pp.validate_labels`.
-
-    Warns
-    -----
-    UserWarning
-        When types with a single cell are left out: nothing can be learned from it but the cell itself.
-    """
+    """Validate training cells and bring them into the models' form."""
     value_kind = validate_expression(adata, layer)
     if labels_key is not None:
         validate_labels(adata, labels_key, min_cells_per_type=1)
@@ -296,13 +233,7 @@ def _batch_numbers(cells: ad.AnnData, columns: Sequence[str], names: tuple[str, 
 
 
 def validation_data(adata: ad.AnnData, data: TrainingData, *, layer: str | None) -> ValidationData:
-    """Bring validation cells into the form of the training cells.
-
-    Raises
-    ------
-    InputError
-        When the genes or the kind of values differ from the training cells'.
-    """
+    """Bring validation cells into the form of the training cells."""
     adata = match_genes(adata, data.var.index, what="the validation cells")
     value_kind = validate_expression(adata, layer, warn_silent_genes=False)
     if value_kind != data.value_kind:
@@ -321,10 +252,7 @@ def validation_data(adata: ad.AnnData, data: TrainingData, *, layer: str | None)
 def hold_out(
     adata: ad.AnnData, keys: Sequence[str | None], fraction: float, *, random_state: int, smallest: int = 20
 ) -> tuple[ad.AnnData, ad.AnnData | None]:
-    """Take a share of the cells for validation, stratified by the columns ``keys``, none of groups below ``smallest``.
-
-    Returns the remaining cells and the validation cells, ``None`` when there would be fewer than ten.
-    """
+    """Take a share of the cells for validation, stratified by ``keys``, none of groups below ``smallest``."""
     if not 0 <= fraction < 1:
         msg = f"validation= as a share of the cells must lie in [0, 1); found {fraction}"
         raise InputError(msg)

@@ -26,27 +26,18 @@ from scgarage.training import TrainResult
 class DiffusionSchedule:
     r"""The forward process :math:`x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon`, t = 1 ... T.
 
-    Attributes
-    ----------
-    n_steps
-        Number of steps :math:`T`.
-    shape
-        ``"cosine"``: :math:`\bar\alpha_t = f(t) / f(0)`,
-        :math:`f(t) = \cos^2\big(\tfrac{t / T + 0.008}{1.008} \tfrac\pi2\big)`,
-        with :math:`\beta_t \le 0.999`; the end is noise for any :math:`T`. ``"linear"``: :math:`\beta_t` from ``first``
-        to ``last``; the end is noise for :math:`T = 1000` (:math:`\bar\alpha_T = 4 \cdot 10^{-5}`), not for
-        :math:`T = 100` (0.36), where sampling starts from a distribution that training never showed.
-    first, last
-        First and last :math:`\beta` of the linear shape.
-
     References
     ----------
     Ho, Jain & Abbeel, DDPM, NeurIPS 2020, arXiv:2006.11239. Nichol & Dhariwal, ICML 2021, arXiv:2102.09672.
     """
 
-    n_steps: int = 200
+    n_steps: int = 200  # number of steps T
+    # "cosine": \bar\alpha_t = f(t) / f(0), f(t) = \cos^2\big(\tfrac{t / T + 0.008}{1.008} \tfrac\pi2\big), with \beta_t
+    # \le 0.999; the end is noise for any T. "linear": \beta_t from first to last; the end is noise for T = 1000
+    # (\bar\alpha_T = 4 \cdot 10^{-5}), not for T = 100 (0.36), where sampling starts from a distribution that training
+    # never showed
     shape: Literal["cosine", "linear"] = "cosine"
-    first: float = 1e-4
+    first: float = 1e-4  # first and last \beta of the linear shape
     last: float = 0.02
 
     def __post_init__(self) -> None:
@@ -87,18 +78,6 @@ class DiffusionSchedule:
             m = \frac{\sqrt{\bar\alpha_{t-1}} \beta_t}{1 - \bar\alpha_t} \hat x_0
               + \frac{\sqrt{\alpha_t} (1 - \bar\alpha_{t-1})}{1 - \bar\alpha_t} x_t, \quad
             s^2 = \frac{1 - \bar\alpha_{t-1}}{1 - \bar\alpha_t} \beta_t
-
-        Parameters
-        ----------
-        position
-            :math:`x_t`, ``(n_cells, n_components)``.
-        noise
-            Predicted :math:`\epsilon`, of the same shape.
-        step
-            Number of the step, 0 for the first.
-        bounds
-            Smallest and largest :math:`\hat x_0`, ``(n_components,)`` each: where hardly any signal is left, a small
-            error of the noise is a huge one of the start.
         """
         signal, beta = self.signal, float(self.betas[step])
         now, before = float(signal[step]), float(signal[step - 1]) if step else 1.0
@@ -125,36 +104,20 @@ class LatentSpace:
     Poisson draws of the decoded rates (:meth:`counts`), each gene's scaled to its mean in the training cells; decoded
     log values below a threshold are set to zero (:meth:`sparse_log_expr`), each gene's so that the training cells get
     the share of zeros that they have.
-
-    Attributes
-    ----------
-    components
-        Fitted on training cells, :math:`m` and :math:`A`.
-    scale
-        Standard deviation of the scores, :math:`s`, (n_components,).
-    lowest, highest
-        Range of :math:`z` in training, (n_components,).
-    gain
-        Mean rate of the training cells over that of their decoded values, (n_genes,).
-    threshold
-        Decoded log values below are zero, (n_genes,).
     """
 
-    components: Components
-    scale: NDArray[np.float32]
-    lowest: NDArray[np.float32]
+    components: Components  # fitted on training cells, m and A
+    scale: NDArray[np.float32]  # standard deviation of the scores, s, (n_components,)
+    lowest: NDArray[np.float32]  # range of z in training, (n_components,)
     highest: NDArray[np.float32]
-    gain: NDArray[np.float32]
-    threshold: NDArray[np.float32]
+    gain: NDArray[np.float32]  # mean rate of the training cells over that of their decoded values, (n_genes,)
+    threshold: NDArray[np.float32]  # decoded log values below are zero, (n_genes,)
 
     @classmethod
     def fit(
         cls, log_expr: sparse.csr_matrix, n_components: int, *, random_state: int = 0, max_cells: int = 5000
     ) -> tuple[Self, NDArray[np.float32]]:
-        """Fit on log1p CP10k of training cells, (n_cells, n_genes); return their positions too.
-
-        ``max_cells`` bounds the cells that the way back is calibrated on.
-        """
+        """Fit on log1p CP10k of training cells, (n_cells, n_genes); return their positions too."""
         components = Components.fit(log_expr, n_components, random_state=random_state)
         scores = components.transform(log_expr)
         scale = scores.std(axis=0) + np.float32(1e-6)

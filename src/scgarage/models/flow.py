@@ -20,19 +20,11 @@ from scgarage.training import TrainResult
 
 @dataclass(frozen=True)
 class PositionScale:
-    """Positions with mean 0 and variance 1 in each dimension, and back.
+    """Positions with mean 0 and variance 1 in each dimension, and back."""
 
-    Attributes
-    ----------
-    mean, spread
-        Of the training cells, (n_dims,).
-    lowest, highest
-        Range of the training cells, (n_dims,).
-    """
-
-    mean: NDArray[np.float32]
+    mean: NDArray[np.float32]  # of the training cells, (n_dims,)
     spread: NDArray[np.float32]
-    lowest: NDArray[np.float32]
+    lowest: NDArray[np.float32]  # range of the training cells, (n_dims,)
     highest: NDArray[np.float32]
 
     @classmethod

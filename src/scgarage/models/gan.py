@@ -380,20 +380,6 @@ class Fgan(NoiseGan):
 def neighbour_subsample(neighbours: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Walk the cells, keep a cell that was not dropped and drop its nearest neighbours.
 
-    A cell that was kept is not dropped any more. The walk is done in rounds: a cell is decided as soon as all earlier
-    cells that list it as a neighbour are, so the result is that of the walk one by one.
-
-    Parameters
-    ----------
-    neighbours
-        Numbers of the nearest cells of each cell, ``(n_cells, n_neighbors)``.
-    order
-        The cells in the order of the walk, ``(n_cells,)``.
-
-    Returns
-    -------
-    Row numbers of the kept cells, sorted, int64.
-
     References
     ----------
     Lall, Ray & Bandyopadhyay, Communications Biology 2022, doi:10.1038/s42003-022-03473-y; the rule as the baseline of

@@ -23,31 +23,18 @@ from scgarage.schema import UNSURE
 
 @dataclass(frozen=True)
 class LibrarySizes:
-    """Log-normal library sizes per type, kept inside the range seen in training.
+    """Log-normal library sizes per type, kept inside the range seen in training."""
 
-    The last row stands for cells without a type. Spreads of small types are drawn to the pooled spread.
-
-    Attributes
-    ----------
-    mean, spread
-        Mean and standard deviation of the log library size, shape ``(n_types + 1,)``.
-    lowest, highest
-        Range of the log library size, shape ``(n_types + 1,)``.
-    """
-
-    mean: NDArray[np.float64]
+    mean: NDArray[np.float64]  # mean and standard deviation of the log library size, shape (n_types + 1,)
     spread: NDArray[np.float64]
-    lowest: NDArray[np.float64]
+    lowest: NDArray[np.float64]  # range of the log library size, shape (n_types + 1,)
     highest: NDArray[np.float64]
 
     @classmethod
     def fit(
         cls, totals: NDArray[np.float64], labels: NDArray[np.int64], n_types: int, *, shrinkage: float = 10.0
     ) -> Self:
-        """Estimate from library sizes (counts) and type numbers of training cells, both ``(n_cells,)``.
-
-        ``shrinkage`` is the number of pseudo-cells that carry the pooled within-type variance.
-        """
+        """Estimate from library sizes (counts) and type numbers of training cells, both ``(n_cells,)``."""
         logs = np.log(totals)
         groups = [logs[labels == number] for number in range(n_types)]
         pooled = sum(((g - g.mean()) ** 2).sum() for g in groups) / max(len(logs) - n_types, 1)
@@ -69,14 +56,9 @@ class LibrarySizes:
 
 @dataclass(frozen=True)
 class PoissonBackground:
-    r"""Counts :math:`c_{ij} \sim \mathrm{Poisson}(L_i f_{t(i) j})`.
+    r"""Counts :math:`c_{ij} \sim \mathrm{Poisson}(L_i f_{t(i) j})`."""
 
-    Attributes
-    ----------
-    fractions
-        Share of a type's counts that fall on each gene, shape ``(n_types + 1, n_genes)``; the last row pools all types.
-    """
-
+    # share of a type's counts that fall on each gene, shape (n_types + 1, n_genes); the last row pools all types
     fractions: NDArray[np.float32]
 
     @classmethod
@@ -101,22 +83,12 @@ class PoissonBackground:
 
 @dataclass(frozen=True)
 class HurdleBackground:
-    """Log-normalised values: zero with the type's zero fraction, else normal with the type's mean and spread.
+    """Log-normalised values: zero with the type's zero fraction, else normal with the type's mean and spread."""
 
-    Attributes
-    ----------
-    expressed
-        Share of cells of a type that express each gene, shape ``(n_types + 1, n_genes)``.
-    mean, spread
-        Mean and standard deviation of the non-zero values, same shape.
-    smallest
-        Smallest non-zero training value; drawn values are not below it.
-    """
-
-    expressed: NDArray[np.float32]
-    mean: NDArray[np.float32]
+    expressed: NDArray[np.float32]  # share of cells of a type that express each gene, shape (n_types + 1, n_genes)
+    mean: NDArray[np.float32]  # mean and standard deviation of the non-zero values, same shape
     spread: NDArray[np.float32]
-    smallest: NDArray[np.float32]
+    smallest: NDArray[np.float32]  # smallest non-zero training value; drawn values are not below it
 
     @classmethod
     def fit(
@@ -163,21 +135,11 @@ def _type_sums(values: sparse.csr_matrix, labels: NDArray[np.int64], n_types: in
 
 @dataclass(frozen=True)
 class LabelClassifier:
-    """Multinomial logistic regression on class-balanced principal components of real training cells.
+    """Multinomial logistic regression on class-balanced principal components of real training cells."""
 
-    Attributes
-    ----------
-    components
-        Class-balanced components, so that rare types can be told apart.
-    coefficients
-        Shape ``(n_types, n_components)``.
-    intercepts
-        Shape ``(n_types,)``.
-    """
-
-    components: Components
-    coefficients: NDArray[np.float32]
-    intercepts: NDArray[np.float32]
+    components: Components  # class-balanced components, so that rare types can be told apart
+    coefficients: NDArray[np.float32]  # shape (n_types, n_components)
+    intercepts: NDArray[np.float32]  # shape (n_types,)
 
     @classmethod
     def fit(
@@ -188,11 +150,7 @@ class LabelClassifier:
         n_components: int = 50,
         random_state: int = 0,
     ) -> Self:
-        """Fit on real training cells, log1p CP10k ``(n_cells, n_genes)``, with the number of each cell's type.
-
-        Types keep their training frequencies as prior, so that probabilities are those of a cell drawn from such a
-        tissue.
-        """
+        """Fit on real training cells, log1p CP10k ``(n_cells, n_genes)``, with the number of each cell's type."""
         components = Components.fit(log_expr, n_components, labels=labels.astype(str), random_state=random_state)
         scores = components.transform(log_expr)
         # Axes differ in variance by orders of magnitude; the solver converges on standardised scores.
@@ -216,11 +174,7 @@ CHUNK = 2048
 
 
 class GeneSpaceModel(GenerativeModel):
-    """Adds to generated expression what the generator does not give: counts, and genes outside the selection.
-
-    Counts are the generated CP10k values times a library size drawn for the type, rounded. Genes outside the selection
-    are drawn independently given the type.
-    """
+    """Adds to generated expression what the generator does not give: counts, and genes outside the selection."""
 
     def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (subclasses use the options)
         """Fit the library sizes and the background on training cells."""
@@ -295,11 +249,7 @@ class ConditionalModel(GeneSpaceModel, ModelByType):
 
 
 class UnconditionalModel(GeneSpaceModel):
-    """Adds labels to generated expression.
-
-    Labels come from a classifier trained on real training cells; a cell whose best type has a probability below
-    ``config.label_threshold`` is called ``"unsure"``.
-    """
+    """Adds labels to generated expression."""
 
     parts_types: ClassVar[Mapping[str, type[Any]]] = {"classifier": LabelClassifier}
 

@@ -20,15 +20,7 @@ POOL = 3
 
 
 def oversample(data: TrainingData, rng: np.random.Generator) -> TrainingData:
-    """Repeat cells of each type at random until it has as many as the most abundant one; all cells stay.
-
-    Parameters
-    ----------
-    data
-        Training cells.
-    rng
-        Picks the cells that are repeated.
-    """
+    """Repeat cells of each type at random until it has as many as the most abundant one; all cells stay."""
     sizes = np.bincount(data.labels, minlength=len(data.types))
     extra = [
         rng.choice(np.flatnonzero(data.labels == number), size=int(sizes.max() - size))

@@ -38,13 +38,7 @@ def write_model(
     *,
     overwrite: bool,
 ) -> None:
-    """Write a model folder that is complete or not there at all.
-
-    Raises
-    ------
-    OutputExistsError
-        When ``path`` exists and ``overwrite`` is not set.
-    """
+    """Write a model folder that is complete or not there at all."""
     with atomic_output(path, overwrite=overwrite, replaces=DESCRIPTION) as folder:
         folder.mkdir()
         text = json.dumps({"format": FORMAT, **description}, indent=1, allow_nan=False)
@@ -54,13 +48,7 @@ def write_model(
 
 
 def read_model(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, Tensor]]:
-    """Read what :func:`write_model` wrote.
-
-    Raises
-    ------
-    InputError
-        When the folder is missing, truncated, foreign, or written by a newer format.
-    """
+    """Read what :func:`write_model` wrote."""
     if not (path / DESCRIPTION).is_file():
         msg = (
             f"{path} is not a model folder: it has no {DESCRIPTION}; "
@@ -90,13 +78,7 @@ def pack(part: Any, prefix: str) -> dict[str, NDArray[Any]]:
 
 
 def unpack(kind: type[Part], arrays: Mapping[str, NDArray[Any]], prefix: str) -> Part:
-    """Undo :func:`pack`.
-
-    Raises
-    ------
-    InputError
-        When an array is missing.
-    """
+    """Undo :func:`pack`."""
     values: dict[str, Any] = {}
     for field in fields(kind):  # type: ignore[arg-type]
         key = f"{prefix}/{field.name}"

@@ -31,19 +31,7 @@ from scgarage.training import Batch
 
 
 class ConditionalGenerator(nn.Module):
-    """Noise and types in, scaled expression out: layers with conditional batch normalisation and a rectified output.
-
-    Parameters
-    ----------
-    n_latent
-        Dimensions of the noise.
-    hidden
-        Widths of the hidden layers.
-    n_genes, n_types
-        Numbers of genes and types.
-    head
-        Output head in place of the rectification.
-    """
+    """Noise and types in, scaled expression out: layers with conditional batch normalisation and a rectified output."""
 
     maximum: Tensor
 
@@ -90,24 +78,11 @@ class ConditionalGenerator(nn.Module):
 
 @dataclass(frozen=True)
 class JointSpace:
-    """Class-balanced principal components beside the type as one-hot columns.
+    """Class-balanced principal components beside the type as one-hot columns."""
 
-    A cell of the wrong type lies as far off as cells differ in the components, so a conditional generator that does not
-    heed its condition scores badly.
-
-    Attributes
-    ----------
-    components
-        Fitted on training cells.
-    height
-        Value of the one-hot columns, ``(1,)``: the spread of the training cells.
-    n_types
-        Number of types, ``(1,)``.
-    """
-
-    components: Components
-    height: NDArray[np.float32]
-    n_types: NDArray[np.int64]
+    components: Components  # fitted on training cells
+    height: NDArray[np.float32]  # value of the one-hot columns, (1,): the spread of the training cells
+    n_types: NDArray[np.int64]  # number of types, (1,)
 
     @classmethod
     def fit(cls, log_expr: sparse.csr_matrix, labels: NDArray[np.int64], n_types: int, *, random_state: int) -> Self:

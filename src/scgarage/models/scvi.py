@@ -75,19 +75,11 @@ class ScviConfig:
 
 @dataclass(frozen=True)
 class Posterior:
-    """Latent positions of the training cells, sorted by type.
+    """Latent positions of the training cells, sorted by type."""
 
-    Attributes
-    ----------
-    mean, spread
-        Of the normal posterior, (n_cells, n_latent).
-    sizes
-        Cells of each type, (n_types,).
-    """
-
-    mean: NDArray[np.float32]
+    mean: NDArray[np.float32]  # of the normal posterior, (n_cells, n_latent)
     spread: NDArray[np.float32]
-    sizes: NDArray[np.int64]
+    sizes: NDArray[np.int64]  # cells of each type, (n_types,)
 
     @classmethod
     def of(cls, mean: Tensor, spread: Tensor, labels: NDArray[np.int64], n_types: int) -> Self:

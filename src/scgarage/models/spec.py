@@ -16,27 +16,14 @@ from scgarage.models.data import batch_name
 
 @dataclass(frozen=True)
 class Drawn:
-    """Cells drawn from a model.
+    """Cells drawn from a model."""
 
-    Attributes
-    ----------
-    values
-        Counts or log-normalised values of all genes, CSR ``(n_cells, n_all_genes)``.
-    labels
-        Type of each cell, shape ``(n_cells,)``, strings; ``None`` from a model without types.
-    probability
-        Probability of the label where a classifier gave it, else ``None``.
-    batches
-        Batch of each cell, shape ``(n_cells,)``, strings; ``None`` from a model without batches.
-    about
-        Numbers about this draw that the cells shall carry.
-    """
-
-    values: sparse.csr_matrix
-    labels: NDArray[np.str_] | None
-    probability: NDArray[np.float64] | None = None
+    values: sparse.csr_matrix  # counts or log-normalised values of all genes, CSR (n_cells, n_all_genes)
+    labels: NDArray[np.str_] | None  # type of each cell, shape (n_cells,), strings; None from a model without types
+    probability: NDArray[np.float64] | None = None  # probability of the label where a classifier gave it, else None
+    # batch of each cell, shape (n_cells,), strings; None from a model without batches
     batches: NDArray[np.str_] | None = None
-    about: dict[str, int] = field(default_factory=dict)
+    about: dict[str, int] = field(default_factory=dict)  # numbers about this draw that the cells shall carry
 
 
 _Bool: type[Any] = bool  # an Integral to Python, not to users
@@ -61,15 +48,7 @@ def parse_spec(
     proportions: Proportions = "train",
     type_counts: Mapping[str, int] | None = None,
 ) -> Wanted:
-    """Check a request and bring it into one of three forms.
-
-    ``type_counts`` are the training cells of each type, needed for a plain number of cells in one batch.
-
-    Raises
-    ------
-    InputError
-        For numbers that are not whole or below one, unknown types or batches, and shares that do not add up to one.
-    """
+    """Check a request and bring it into one of three forms."""
     if batch is not None:
         batch = batch_name(batch, batch_columns, batches)
     if isinstance(spec, pd.DataFrame):

@@ -17,17 +17,7 @@ N_FREQUENCIES = 32
 
 
 class TimedNetwork(nn.Module):
-    """Vector field on a latent space.
-
-    Parameters
-    ----------
-    n_components
-        Dimensions of the space.
-    n_types
-        Number of types.
-    hidden
-        Widths of the hidden layers; the first is also that of the embeddings of time and type.
-    """
+    """Vector field on a latent space."""
 
     def __init__(self, n_components: int, n_types: int, hidden: Sequence[int]) -> None:
         super().__init__()
@@ -37,17 +27,7 @@ class TimedNetwork(nn.Module):
         self.n_components, self.n_types = n_components, n_types
 
     def forward(self, positions: Tensor, times: Tensor, types: Tensor) -> Tensor:
-        """Return vectors, ``(n_cells, n_components)``.
-
-        Parameters
-        ----------
-        positions
-            ``(n_cells, n_components)``.
-        times
-            In [0, 1], ``(n_cells,)``.
-        types
-            Type numbers, ``(n_cells,)``; -1 for any type.
-        """
+        """Return vectors, ``(n_cells, n_components)``."""
         known = self.types(torch.where(types < 0, self.n_types, types))
         timed = torch.nn.functional.silu(self.time(time_features(times)))
         vectors: Tensor = self.layers(torch.cat([positions, timed, known], dim=1))
@@ -77,12 +57,7 @@ N_VALIDATION_DRAWS = 8
 
 
 class TimedModel(GenerativeModel):
-    """A network that sees a position, a time and a type; a subclass says what it predicts and how to draw by it.
-
-    A subclass writes :meth:`target_loss` and :meth:`draw_latents`, and fills ``sizes["n_components"]`` and
-    ``sizes["n_types"]``. Training sometimes hides the type (``config.drop_label``), so that the same network also knows
-    cells of any type.
-    """
+    """A network that sees a position, a time and a type; a subclass says what it predicts and how to draw by it."""
 
     _columns: dict[str, Any]
 

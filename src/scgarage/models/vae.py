@@ -23,19 +23,7 @@ from scgarage.training import Batch, Losses, Phase, TrainResult
 
 
 class GaussianEncoder(nn.Module):
-    """Cells in, mean and log variance of a normal distribution out.
-
-    Parameters
-    ----------
-    n_in
-        Width of the input.
-    hidden
-        Widths of the hidden layers.
-    n_latent
-        Dimensions of the latent space.
-    activation
-        What follows each hidden layer.
-    """
+    """Cells in, mean and log variance of a normal distribution out."""
 
     def __init__(
         self, n_in: int, hidden: Sequence[int], n_latent: int, *, activation: Callable[[], nn.Module] = nn.ReLU
@@ -136,13 +124,6 @@ class Autoencoder(nn.Module):
 
         L = \sum_j \ell_j(x_j, \hat x_j) + \beta\, KL\big(N(m(x), s(x)^2) \| N(0, I)\big), \qquad
         \ell_j = (x_j - \hat x_j)^2 \ \text{or}\ \frac{(x_j - \hat x_j)^2}{2 \sigma_j^2} + \log \sigma_j
-
-    Parameters
-    ----------
-    n_genes
-        Number of genes.
-    config
-        Settings of the model.
     """
 
     maximum: Tensor
@@ -255,15 +236,9 @@ class Vae(UnconditionalModel):
 
 
 class Likelihood(Protocol):
-    """A distribution of the values of cells given a decoder's logits and library sizes.
+    """A distribution of the values of cells given a decoder's logits and library sizes."""
 
-    Attributes
-    ----------
-    n_logits
-        Width of the decoder's last layer.
-    """
-
-    n_logits: int
+    n_logits: int  # width of the decoder's last layer
 
     def log_prob(self, logits: Tensor, values: Tensor, library: Tensor) -> Tensor:
         """Return the log-likelihood of each cell, ``(n_cells,)``."""
@@ -273,13 +248,7 @@ class Likelihood(Protocol):
 
 
 class NegativeBinomialLikelihood(nn.Module):
-    r"""Counts with means :math:`L_i\,\mathrm{softmax}(u_i)_j` and one dispersion per gene.
-
-    Parameters
-    ----------
-    n_genes
-        Number of genes.
-    """
+    r"""Counts with means :math:`L_i\,\mathrm{softmax}(u_i)_j` and one dispersion per gene."""
 
     def __init__(self, n_genes: int) -> None:
         super().__init__()
@@ -296,13 +265,7 @@ class NegativeBinomialLikelihood(nn.Module):
 
 
 class HurdleNormal(nn.Module):
-    r"""Zero with probability :math:`1 - \sigma(u_{ij})`, else normal with mean :math:`v_{ij}` and a spread per gene.
-
-    Parameters
-    ----------
-    n_genes
-        Number of genes.
-    """
+    r"""Zero with probability :math:`1 - \sigma(u_{ij})`, else normal with mean :math:`v_{ij}` and a spread per gene."""
 
     lowest: Tensor
     highest: Tensor
@@ -389,29 +352,13 @@ class ScVaeConfig:
 
 @dataclass(frozen=True)
 class SelectedShare:
-    """Share of a type's counts that fall on the modelled genes.
+    """Share of a type's counts that fall on the modelled genes."""
 
-    Attributes
-    ----------
-    share
-        ``(n_types,)``.
-    """
-
-    share: NDArray[np.float32]
+    share: NDArray[np.float32]  # (n_types,)
 
 
 class ConditionalAutoencoder(nn.Module):
-    """Encoder and decoder that both see the type.
-
-    Parameters
-    ----------
-    n_genes, n_types
-        Numbers of genes and types.
-    likelihood
-        What the decoder's output means.
-    config
-        Settings of the model.
-    """
+    """Encoder and decoder that both see the type."""
 
     def __init__(
         self, n_genes: int, n_types: int, likelihood: NegativeBinomialLikelihood | HurdleNormal, config: ScVaeConfig

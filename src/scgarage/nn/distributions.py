@@ -11,13 +11,6 @@ from torch.nn.functional import logsigmoid
 def standard_gamma(concentration: Tensor, generator: torch.Generator | None) -> Tensor:
     r"""Draw from :math:`\mathrm{Gamma}(\theta, 1)`, differentiable in :math:`\theta` (implicit reparametrisation).
 
-    Parameters
-    ----------
-    concentration
-        Shape parameter :math:`\theta` > 0, any shape.
-    generator
-        CPU generator; torch's global generator by default.
-
     References
     ----------
     Figurnov, Mohamed & Mnih, NeurIPS 2018, arXiv:1805.08498.

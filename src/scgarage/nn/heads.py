@@ -275,19 +275,7 @@ SMALLEST = 1e-6
 
 
 class CountParameters(nn.Module):
-    r"""Means :math:`\mu` and inverse dispersions :math:`\theta`, both positive.
-
-    Parameters
-    ----------
-    n_genes
-        Number of genes.
-    mean
-        ``"softplus"``: :math:`\mu = \log(1 + e^u)`, counts, with the library size left to the network.
-        ``"softmax"``: :math:`\mu_{ij} = L_i\, \mathrm{softmax}(u_i)_j` for library sizes that are given.
-    dispersion
-        ``"gene"``: one free parameter per gene; ``"cell"``: a logit per cell and gene, as the mean. Both go
-        through softplus.
-    """
+    r"""Means :math:`\mu` and inverse dispersions :math:`\theta`, both positive."""
 
     def __init__(self, n_genes: int, *, mean: Mean, dispersion: Dispersion) -> None:
         super().__init__()

@@ -166,13 +166,6 @@ class ConditionalBatchNorm(nn.Module):
 
     with mean :math:`m` and variance :math:`v` of the batch in training, running ones afterwards.
 
-    Parameters
-    ----------
-    n_features
-        Width of the input.
-    n_categories
-        Number of categories.
-
     References
     ----------
     Dumoulin, Shlens & Kudlur, ICLR 2017, arXiv:1610.07629; de Vries et al., NeurIPS 2017, arXiv:1707.00683.

@@ -33,16 +33,7 @@ from scgarage.schema import REAL, SYNTHETIC, UNSURE
 
 
 def log_expression(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_matrix:
-    """Return log1p CP10k, CSR, shape ``(n_cells, n_genes)``.
-
-    Counts are normalised, log-normalised values stay as they are. A layer that ``adata`` lacks is read from
-    ``X``, since synthetic cells may have only that one matrix.
-
-    Raises
-    ------
-    InputError
-        When the values are neither counts nor log-normalised.
-    """
+    """Return log1p CP10k, CSR, shape ``(n_cells, n_genes)``."""
     layer = layer if layer in adata.layers else None
     kind = value_kind(adata, layer)
     matrix = sparse.csr_matrix(expression_matrix(adata, layer))

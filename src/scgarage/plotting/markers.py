@@ -20,13 +20,7 @@ Matrix: TypeAlias = sparse.csr_matrix | NDArray[np.floating]
 
 
 def indicator(labels: ArrayLike, types: Sequence[str]) -> sparse.csr_matrix:
-    """Return which cells have which type, float64, ``(n_types, n_cells)``.
-
-    Raises
-    ------
-    InputError
-        When a type has no cell.
-    """
+    """Return which cells have which type, float64, ``(n_types, n_cells)``."""
     names = np.asarray(labels).astype(str)
     codes = {name: row for row, name in enumerate(types)}
     rows = np.array([codes.get(name, -1) for name in names.tolist()], dtype=np.intp)

@@ -150,27 +150,7 @@ DOTS_PER_INCH = 200
 
 
 def finish(drawn: Drawn, *, show: bool = False, save: str | Path | None = None) -> Drawn:
-    """Save and show what was drawn, when asked to, and return it.
-
-    Parameters
-    ----------
-    drawn
-        Axes or figure.
-    show
-        Whether to show the figure now; needs pyplot, which is not touched otherwise.
-    save
-        File to write; its ending chooses the format, of which svg and pdf are vector formats. Text stays text in a pdf
-        (TrueType) and becomes outlines in an svg.
-
-    Returns
-    -------
-    ``drawn``.
-
-    Raises
-    ------
-    InputError
-        If matplotlib has no format of that ending.
-    """
+    """Save and show what was drawn, when asked to, and return it."""
     figure = drawn if isinstance(drawn, Figure) else drawn.figure.figure
     if save is not None:
         _save(figure, Path(save))

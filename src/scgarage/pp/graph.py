@@ -29,34 +29,6 @@ def knn_graph(
 ) -> Tensor:
     """Connect every cell with its nearest neighbours, through scanpy.
 
-    The edges run from the neighbour to the cell: a cell receives messages from, and pays attention to, its
-    ``n_neighbors`` nearest cells. A cell is never its own neighbour, so every cell has exactly
-    ``n_neighbors`` incoming edges and as many outgoing ones as there are cells that list it. (scanpy's
-    ``n_neighbors`` counts the cell itself.)
-
-    Parameters
-    ----------
-    representation
-        Coordinates of the cells, such as principal components, shape ``(n_cells, n_components)``; distances
-        are Euclidean.
-    n_neighbors
-        Neighbours of each cell, without itself; ``n_cells - 1`` in data sets that are too small for more,
-        with a warning.
-    exact_up_to
-        Largest number of cells for exact search; beyond it pynndescent searches approximately.
-    random_state
-        Seed of the approximate search, and of the choice among neighbours at the same distance.
-
-    Returns
-    -------
-    Edges (source, target), int64, shape ``(2, n_cells * n_neighbors)``, ordered by target and then by
-    distance. Nothing of shape ``(n_cells, n_cells)`` is ever held dense.
-
-    Raises
-    ------
-    InputError
-        When there are fewer than two cells, values are not finite, or ``n_neighbors`` is below one.
-
     Examples
     --------
     >>> import numpy as np

@@ -50,13 +50,7 @@ class Part:
 
 
 def privacy_part(audit: GivenAudit) -> Part:
-    """Lay out an audit: every check of all cells and every failed one, the others behind a click.
-
-    Raises
-    ------
-    InputError
-        When it is no audit.
-    """
+    """Lay out an audit: every check of all cells and every failed one, the others behind a click."""
     record = audit.record() if isinstance(audit, Audit) else audit
     missing = {"verdict", "sentences", "table"} - set(record)
     if missing or record["verdict"] not in LEVELS:
@@ -82,13 +76,7 @@ def privacy_part(audit: GivenAudit) -> Part:
 
 
 def utility_part(utility: GivenUtility) -> Part:
-    """Lay out whether synthetic cells helped classifiers to find rare cells.
-
-    Raises
-    ------
-    InputError
-        When it is no result of ``rare_utility``.
-    """
+    """Lay out whether synthetic cells helped classifiers to find rare cells."""
     if isinstance(utility, RareUtility):
         best, sentences = utility.best_pipeline(), utility.sentences()
     else:
@@ -108,13 +96,7 @@ def utility_part(utility: GivenUtility) -> Part:
 
 
 def structure_part(table: pd.DataFrame) -> Part:
-    """Lay out how well clusters find the types.
-
-    Raises
-    ------
-    InputError
-        When a column is missing.
-    """
+    """Lay out how well clusters find the types."""
     missing = [column for column in STRUCTURE_COLUMNS if column not in table]
     if missing or table.empty:
         msg = f"structure lacks {', '.join(missing) or 'rows'}; pass what sg.judge.compare_clusters returns"

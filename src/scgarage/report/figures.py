@@ -40,10 +40,7 @@ SVG_SETTINGS: dict[Any, Any] = {"svg.fonttype": "path", "svg.hashsalt": "scgarag
 
 
 def data_uri(figure: Figure) -> str:
-    """Return the figure as a ``data:`` URI: SVG, or PNG at twice a screen's resolution if that is smaller.
-
-    A figure with rasterised clouds of points is a PNG without a look at the SVG, which would hold the same pixels.
-    """
+    """Return the figure as a ``data:`` URI: SVG, or PNG at twice a screen's resolution if that is smaller."""
     svg = None if figure.findobj(_is_rasterised) else _svg(figure)
     if svg is not None and len(svg) <= SVG_LIMIT:
         return _uri("image/svg+xml", svg)
@@ -116,24 +113,7 @@ STEPS = 4000
 
 
 def map_data(coordinates: pd.DataFrame, rare: Collection[str] = (), *, random_state: int = 0) -> dict[str, Any]:
-    """Return the map as plain values that fit into the page.
-
-    Parameters
-    ----------
-    coordinates
-        Columns ``umap1``, ``umap2``, ``source`` and, if known, ``cell_type``, as
-        :func:`scgarage.plotting.embedding` returns them.
-    rare
-        Types to mark as rare.
-    random_state
-        Seed of the order in which the cells are drawn, so that neither source hides the other.
-
-    Returns
-    -------
-    ``x`` and ``y`` (whole numbers, 0 at the lower left), ``source`` (0 real, 1 synthetic) and ``type`` (place in
-    ``types``, -1 without one) of each cell, ``width`` and ``height``; ``sources`` and ``types`` with name, colour and
-    numbers of cells. No names of cells.
-    """
+    """Return the map as plain values that fit into the page."""
     shuffled = coordinates.sample(frac=1, random_state=random_state)
     places = shuffled[["umap1", "umap2"]].to_numpy(dtype=np.float64)
     places -= places.min(axis=0)
@@ -186,13 +166,7 @@ def score_picture(subject: Subject) -> Section:
 
 
 def embedding_table(subject: Subject) -> pd.DataFrame:
-    """Return the UMAP of held-out and synthetic cells.
-
-    Raises
-    ------
-    InputError
-        When there are too few cells or their values cannot be compared.
-    """
+    """Return the UMAP of held-out and synthetic cells."""
     settings = subject.settings
     return plotting.joint_embedding(
         subject.split.test,

@@ -24,30 +24,15 @@ FIGURE_CELLS = 5_000
 
 @dataclass(frozen=True)
 class Subject:
-    """What the figures and tables are made from.
+    """What the figures and tables are made from."""
 
-    Attributes
-    ----------
-    synthetic
-        Synthetic cells with the genes of the training cells, in their order.
-    split
-        The real cells.
-    labels_key
-        Column with the cell types, or ``None`` when the real cells have none.
-    table, settings
-        Those of the evaluation.
-    rare
-        Names of the rare types.
-    counts
-        Numbers of cells by type and part, labels predicted by the judge if the synthetic cells have none.
-    """
-
-    synthetic: ad.AnnData
-    split: Split
-    labels_key: str | None
-    table: pd.DataFrame
+    synthetic: ad.AnnData  # synthetic cells with the genes of the training cells, in their order
+    split: Split  # the real cells
+    labels_key: str | None  # column with the cell types, or None when the real cells have none
+    table: pd.DataFrame  # those of the evaluation
     settings: dict[str, Any]
-    rare: list[str]
+    rare: list[str]  # names of the rare types
+    # numbers of cells by type and part, labels predicted by the judge if the synthetic cells have none
     counts: pd.DataFrame
 
     @classmethod

@@ -109,15 +109,7 @@ class Light:
 
 
 def lights(table: pd.DataFrame, type_counts: TypeCounts | None = None) -> dict[tuple[str, str], Light]:
-    """Return lights by metric and group, of those metrics alone that the verdict has thresholds for.
-
-    Parameters
-    ----------
-    table
-        Table of an evaluation.
-    type_counts
-        Cells of each type, as in the settings of the evaluation.
-    """
+    """Return lights by metric and group, of those metrics alone that the verdict has thresholds for."""
     return {key: Light.of(finding.level) for key, finding in _findings(table, type_counts).items()}
 
 
@@ -292,22 +284,7 @@ def rare_types(table: pd.DataFrame) -> list[str]:
 
 
 def rare_table(table: pd.DataFrame, counts: pd.DataFrame, lights: Lights | None = None) -> RareTable | None:
-    """Lay out the rare types.
-
-    Parameters
-    ----------
-    table
-        Table of an evaluation.
-    counts
-        Numbers of cells, types as rows, parts as columns.
-    lights
-        Lights by metric and group.
-
-    Returns
-    -------
-    One row a rare type: its cells in each part and, for each metric, the value with its floor and null;
-    ``None`` without rare types.
-    """
+    """Lay out the rare types."""
     types = rare_types(table)
     if not types:
         return None

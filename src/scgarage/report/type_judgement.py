@@ -25,35 +25,17 @@ SOURCES = {"floor": "Real training (floor)", "value": "Synthetic"}
 
 @dataclass(frozen=True)
 class TypeJudgement:
-    """Numbers about every type.
+    """Numbers about every type."""
 
-    Attributes
-    ----------
-    numbers
-        Mean over repeats, indexed by type and metric, columns ``value`` and ``floor``; no row where a side has too
-        few cells.
-    confusion
-        Cells of all repeats by their label (rows) and the type that a classifier of real cells gives them, for real
-        held-out, real training and synthetic cells.
-    """
-
+    # mean over repeats, indexed by type and metric, columns value and floor; no row where a side has too few cells
     numbers: pd.DataFrame
+    # cells of all repeats by their label (rows) and the type that a classifier of real cells gives them, for real held-
+    # out, real training and synthetic cells
     confusion: dict[str, pd.DataFrame]
 
 
 def judge_types(subject: Subject) -> TypeJudgement:
-    """Draw the samples of the evaluation again, by its seed, and measure what its table says of rare types only.
-
-    Parameters
-    ----------
-    subject
-        What the report is about.
-
-    Raises
-    ------
-    InputError
-        When the cells cannot be compared.
-    """
+    """Draw the samples of the evaluation again, by its seed, and measure what its table says of rare types only."""
     settings = subject.settings
     inputs = comparison_inputs(
         subject.synthetic,

@@ -21,17 +21,7 @@ class TypeTable:
 
 
 def type_table(counts: pd.DataFrame, judged: TypeJudgement | None, rare: Collection[str] = ()) -> TypeTable:
-    """Write down the numbers of cells and, where the judge could say, the metrics of every type.
-
-    Parameters
-    ----------
-    counts
-        Numbers of cells, types as rows and parts as columns.
-    judged
-        What the judge says about every type.
-    rare
-        Types to mark as rare.
-    """
+    """Write down the numbers of cells and, where the judge could say, the metrics of every type."""
     metrics = list(TYPE_METRICS) if judged is not None else []
     rows = []
     for name, *numbers in counts.itertuples():

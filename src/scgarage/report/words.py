@@ -53,11 +53,6 @@ WORDED = (
 def model_words(about: Mapping[str, Any]) -> list[str]:
     """Return sentences about how the cells came about; empty when the model says nothing.
 
-    Parameters
-    ----------
-    about
-        Record that the model left in ``uns`` of the synthetic cells.
-
     Examples
     --------
     >>> model_words({"refused_copies": 2})
@@ -307,15 +302,7 @@ class _References:
 
 
 def methods(subject: Subject, *, audited: bool = False) -> Methods:
-    """Write what was done as a paragraph that can be pasted into a paper.
-
-    Parameters
-    ----------
-    subject
-        What the report is about.
-    audited
-        Whether a privacy audit is part of the report.
-    """
+    """Write what was done as a paragraph that can be pasted into a paper."""
     cited = _References()
     sentences = [
         _made(subject, cited), _divided(subject), _compared(subject), _measured(subject, cited), _nulls(subject),

@@ -74,13 +74,7 @@ class SeedSelector(Protocol):
 
 
 def check_n_seeds(adata: ad.AnnData, n: int) -> None:
-    """Refuse a number of seeds that the data cannot give.
-
-    Raises
-    ------
-    InputError
-        When ``n`` is below one or above the number of cells.
-    """
+    """Refuse a number of seeds that the data cannot give."""
     if not 1 <= n <= adata.n_obs:
         msg = f"the number of seeds must lie between 1 and {adata.n_obs}, the number of cells; found {n}"
         raise InputError(msg)
@@ -88,15 +82,6 @@ def check_n_seeds(adata: ad.AnnData, n: int) -> None:
 
 def top_cells(scores: NDArray[np.float64], n_cells: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the row numbers of the highest scores, highest first; ties are broken at random.
-
-    Parameters
-    ----------
-    scores
-        Shape ``(n,)``.
-    n_cells
-        How many to return, at most ``n``.
-    rng
-        Orders equal scores, which would otherwise favour the first rows of the data.
 
     Examples
     --------

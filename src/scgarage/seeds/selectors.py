@@ -18,25 +18,7 @@ from scgarage.seeds.quotas import CellTypes, Seeds, check_n_seeds, top_cells, to
 def points_of(
     adata: ad.AnnData, use_rep: str | None, *, labels: NDArray[np.str_] | None = None, random_state: int = 0
 ) -> NDArray[np.floating]:
-    """Return coordinates of the cells, shape ``(n_cells, n_dims)``.
-
-    Parameters
-    ----------
-    adata
-        Annotated cells.
-    use_rep
-        Slot of ``obsm``; ``None`` for 50 components of ``X`` in which every type, or without ``labels`` every
-        community, counts the same (:func:`scgarage.pp.balanced_components`).
-    labels
-        Cell types, shape ``(n_cells,)``.
-    random_state
-        Seed.
-
-    Raises
-    ------
-    InputError
-        When the slot is missing, or ``X`` holds counts.
-    """
+    """Return coordinates of the cells, shape ``(n_cells, n_dims)``."""
     if use_rep is None:
         log_expr = log_expression(adata)
         return balanced_components(log_expr, labels=labels, random_state=random_state).transform(log_expr)
@@ -48,13 +30,7 @@ def points_of(
 
 
 def log_expression(adata: ad.AnnData) -> sparse.csr_matrix | NDArray[np.floating]:
-    """Return log1p CP10k from ``X``, shape ``(n_cells, n_genes)``.
-
-    Raises
-    ------
-    InputError
-        When ``X`` holds counts or values that are not finite.
-    """
+    """Return log1p CP10k from ``X``, shape ``(n_cells, n_genes)``."""
     if value_kind(adata) == "counts":
         msg = (
             "adata.X holds counts and log-normalised values are expected; "

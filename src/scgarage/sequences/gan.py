@@ -99,22 +99,7 @@ class SequenceGanConfig:
 def requested_classes(
     spec: int | Mapping[str, int], class_counts: Mapping[str, int], *, random_state: int
 ) -> NDArray[np.int64]:
-    """Return the class number of each sequence, int64 (n_sequences,); all 0 without classes.
-
-    Parameters
-    ----------
-    spec
-        A number of sequences, whose classes are drawn as in training, or a number for each class.
-    class_counts
-        Training sequences of each class, in the order of their numbers.
-    random_state
-        Seed.
-
-    Raises
-    ------
-    InputError
-        When the request has unknown classes or odd numbers.
-    """
+    """Return the class number of each sequence, int64 (n_sequences,); all 0 without classes."""
     classes = list(class_counts)
     if isinstance(spec, int) and spec > 0:
         if not classes:
@@ -143,17 +128,6 @@ def random_features(sequences: Tensor, *, random_state: int = 0) -> Tensor:
     .. math:: \max_i \langle w_f, x_{i:i+w} \rangle, \qquad \mathrm{mean}_i\, \max(0, \langle w_f, x_{i:i+w} \rangle)
 
     The judge counts words and looks for motifs; what a model is tuned on is never what it is judged by.
-
-    Parameters
-    ----------
-    sequences
-        One-hot letters, ``(n, n_positions, n_letters)``.
-    random_state
-        Seed of the filters :math:`w_f`.
-
-    Returns
-    -------
-    Shape ``(n, 2 * n_filters)``.
     """
     width = min(WIDTH, sequences.shape[1])
     generator = torch.Generator().manual_seed(random_state)
@@ -163,17 +137,7 @@ def random_features(sequences: Tensor, *, random_state: int = 0) -> Tensor:
 
 
 def validator(generator: nn.Module, codes: Tensor, classes: Tensor, *, n_letters: int) -> Callable[[], float]:
-    """Return a function for the distance of generated to validation sequences, mean over classes.
-
-    Parameters
-    ----------
-    generator
-        The network; it is given class numbers.
-    codes, classes
-        Validation sequences, int64 ``(n, n_positions)``, and their class numbers ``(n,)``.
-    n_letters
-        Letters of the alphabet.
-    """
+    """Return a function for the distance of generated to validation sequences, mean over classes."""
     n_classes = int(classes.max()) + 1
     real = random_features(one_hot(codes, n_letters).float())
 
@@ -198,25 +162,13 @@ CODES, CLASS = "codes", "class"
 
 @dataclass(frozen=True)
 class Adversary:
-    """Generator and critic, and how they take turns.
+    """Generator and critic, and how they take turns."""
 
-    Attributes
-    ----------
-    generator, critic
-        The networks.
-    config
-        Settings.
-    n_letters
-        Letters of the alphabet.
-    conditional
-        Whether the critic is told the class.
-    """
-
-    generator: SequenceGenerator
+    generator: SequenceGenerator  # the networks
     critic: nn.Module
-    config: SequenceGanConfig
-    n_letters: int
-    conditional: bool
+    config: SequenceGanConfig  # settings
+    n_letters: int  # letters of the alphabet
+    conditional: bool  # whether the critic is told the class
 
     def phases(self) -> list[Phase]:
         """Critic steps, then one generator step, after which the temperature falls."""

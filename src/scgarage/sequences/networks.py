@@ -41,15 +41,6 @@ class SequenceGenerator(nn.Module):
 
     The noise :math:`z` is one vector for a sequence, :math:`u` has one for each position: what convolutions make of
     it can appear anywhere, so that a motif is learned once and not at every position.
-
-    Parameters
-    ----------
-    shape
-        Positions and letters of the sequences, and classes; 0 classes for none.
-    n_latent, n_channels, n_blocks, kernel_size
-        See :class:`~scgarage.sequences.SequenceGanConfig`.
-    straight_through
-        Whether the output is exactly one-hot.
     """
 
     n_updates: Tensor
@@ -98,10 +89,7 @@ class SequenceGenerator(nn.Module):
 
 
 class SequenceFeatures(nn.Module):
-    """Features of sequences for the critic, ``(n, n_positions, n_letters)`` to ``(n, n_features)``.
-
-    Filters as wide as a motif are pooled over positions (what occurs) and looked at in their places (where).
-    """
+    """Features of sequences for the critic, ``(n, n_positions, n_letters)`` to ``(n, n_features)``."""
 
     def __init__(
         self, n_positions: int, n_letters: int, n_features: int, *, n_channels: int, n_blocks: int, kernel_size: int

@@ -15,15 +15,7 @@ from scgarage.errors import InputError
 
 
 def reseed(random_state: int | Sequence[int]) -> None:
-    """Seed torch's generators of the CPU and of the current accelerator.
-
-    Only for use inside :func:`seeded`, which puts back the states from before.
-
-    Parameters
-    ----------
-    random_state
-        Seed >= 0, or several numbers that make one together, such as seed and iteration.
-    """
+    """Seed torch's generators of the CPU and of the current accelerator."""
     if isinstance(random_state, Sequence):
         seed = int(np.random.SeedSequence(random_state).generate_state(1, np.uint64)[0])
     else:

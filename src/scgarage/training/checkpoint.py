@@ -30,17 +30,7 @@ VALUES = "values.json"
 
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-    """Write the checkpoint of a folder; the one before it stays until the new one is complete.
-
-    Parameters
-    ----------
-    folder
-        Made when it is missing; other files in it are left alone.
-    tensors
-        Tensors on any device, by name.
-    values
-        Everything else, JSON-able.
-    """
+    """Write the checkpoint of a folder; the one before it stays until the new one is complete."""
     # safetensors refuses tensors that share memory or have gaps, so each is written from its own copy.
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     copies[VALUES] = torch.from_numpy(np.frombuffer(json.dumps(values).encode(), dtype=np.uint8).copy())
@@ -49,17 +39,7 @@ def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], values: Mapping
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the checkpoint of a folder.
-
-    Returns
-    -------
-    Tensors on the CPU by name, and the JSON-able values.
-
-    Raises
-    ------
-    InputError
-        When the folder has no checkpoint or a damaged one.
-    """
+    """Read the checkpoint of a folder."""
     file = folder / STATE
     if not file.is_file():
         msg = f"{folder} is not a checkpoint (it has no {STATE}); train without resume to start anew"
@@ -103,13 +83,7 @@ def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def check_same_training(theirs: Mapping[str, Any], mine: Mapping[str, Any], folder: Path) -> None:
-    """Refuse a checkpoint of another training.
-
-    Raises
-    ------
-    InputError
-        When something that decides the course of a training differs.
-    """
+    """Refuse a checkpoint of another training."""
     different = [
         f"{name} {theirs.get(name)} (now {value})" for name, value in mine.items() if theirs.get(name) != value
     ]

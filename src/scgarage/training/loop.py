@@ -62,16 +62,7 @@ class Phase:
 
 
 class Freezer:
-    """Switch gradients on for one network at a time.
-
-    Parameters that were frozen from the start stay frozen. A parameter that two networks share learns with
-    both.
-
-    Parameters
-    ----------
-    modules
-        The networks that take turns.
-    """
+    """Switch gradients on for one network at a time."""
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.parameters = [[p for p in module.parameters() if p.requires_grad] for module in modules]
@@ -115,13 +106,6 @@ class MovingAverage:
     .. math:: \bar w_1 = w_1, \qquad \bar w_t = d\, \bar w_{t-1} + (1 - d)\, w_t
 
     Buffers of whole numbers (counters, index tables) are copied, because an average of them means nothing.
-
-    Parameters
-    ----------
-    module
-        The network, on its device.
-    decay
-        Share :math:`d` of the old average, in (0, 1).
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -154,22 +138,12 @@ class MovingAverage:
 
 @dataclass
 class BestWeights:
-    """The weights with the lowest score so far.
+    """The weights with the lowest score so far."""
 
-    Attributes
-    ----------
-    score, step
-        Their score and iteration.
-    stale
-        Scores since then that were not lower.
-    weights
-        Tensors by name; empty before the first finite score.
-    """
-
-    score: float = math.inf
+    score: float = math.inf  # their score and iteration
     step: int = 0
-    stale: int = 0
-    weights: dict[str, Tensor] = field(default_factory=dict)
+    stale: int = 0  # scores since then that were not lower
+    weights: dict[str, Tensor] = field(default_factory=dict)  # tensors by name; empty before the first finite score
 
     def is_beaten_by(self, score: float, step: int) -> bool:
         """Take note of a score and say whether it is the lowest so far."""

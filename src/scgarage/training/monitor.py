@@ -109,22 +109,7 @@ STEP = 1e-2
 
 
 def type_coverage(fake: Tensor, real: Tensor, labels: NDArray[np.int64]) -> float:
-    """Return the share of types that generated cells lie nearest to.
-
-    A type is covered when its cells are the nearest real ones of as many generated cells as are a quarter of its share.
-    Types of which no real cell has its own kind nearest are left out: they cannot be told apart here.
-
-    Parameters
-    ----------
-    fake, real
-        Generated and real cells in the same components, ``(n_fake, n_dims)`` and ``(n_real, n_dims)``.
-    labels
-        Type number of each real cell, ``(n_real,)``; cells below 0 have no type.
-
-    Returns
-    -------
-    Share in [0, 1]; NaN when no type is left.
-    """
+    """Return the share of types that generated cells lie nearest to."""
     known = torch.from_numpy(np.flatnonzero(labels >= 0))
     real, types = real[known], labels[labels >= 0]
     if len(real) < 2:
@@ -143,15 +128,6 @@ def neighbour_diversity(fake: Tensor, real: Tensor) -> float:
     r"""Return how far generated cells lie apart, as a multiple of real ones.
 
     .. math:: \frac{\mathrm{median}_i \min_{j \ne i} \|y_i - y_j\|}{\mathrm{median}_i \min_{j \ne i} \|x_i - x_j\|}
-
-    Parameters
-    ----------
-    fake, real
-        Generated cells :math:`y` and as many real cells :math:`x` (the longer set is cut), ``(n_cells, n_dims)``.
-
-    Returns
-    -------
-    0 when generated cells are all the same, about 1 when they are as diverse as real ones; NaN for less than two cells.
     """
     n_cells = min(len(fake), len(real))
     if n_cells < 2:
@@ -170,19 +146,6 @@ def jacobian_rank(function: Callable[[Tensor], Tensor], points: Tensor, directio
     with the singular values :math:`\sigma_i` of the Jacobian at :math:`z` along ``directions``, by central
     differences, averaged over points: the participation ratio, :math:`k` for :math:`k` equal singular values.
 
-    Parameters
-    ----------
-    function
-        Maps noise, ``(n, n_latent)``, to cells, ``(n, n_genes)``, row by row and without drawing.
-    points
-        Where the Jacobian is taken, ``(n_points, n_latent)``.
-    directions
-        Orthonormal directions, ``(n_directions, n_latent)``.
-
-    Returns
-    -------
-    Between 0 (nothing moves) and the number of directions.
-
     References
     ----------
     Odena et al., Is generator conditioning causally related to GAN performance?, ICML 2018, arXiv:1802.08768.
@@ -198,24 +161,12 @@ def jacobian_rank(function: Callable[[Tensor], Tensor], points: Tensor, directio
 
 @dataclass
 class CollapseMonitor:
-    """Measures generated cells against validation cells, and remembers.
+    """Measures generated cells against validation cells, and remembers."""
 
-    Attributes
-    ----------
-    real
-        Validation cells in components, ``(n_cells, n_dims)``.
-    labels
-        Type number of each, ``(n_cells,)``.
-    rank
-        Returns the generator's Jacobian rank, see :func:`jacobian_rank`.
-    rows
-        What was measured, one entry for each call.
-    """
-
-    real: Tensor
-    labels: NDArray[np.int64]
-    rank: Callable[[], float]
-    rows: list[dict[str, float]] = field(default_factory=list)
+    real: Tensor  # validation cells in components, (n_cells, n_dims)
+    labels: NDArray[np.int64]  # type number of each, (n_cells,)
+    rank: Callable[[], float]  # returns the generator's Jacobian rank, see :func:jacobian_rank
+    rows: list[dict[str, float]] = field(default_factory=list)  # what was measured, one entry for each call
 
     def __post_init__(self) -> None:
         # The same cells at every call; a file may be sorted by type, so not the first ones.
@@ -231,15 +182,7 @@ class CollapseMonitor:
 
 
 def with_monitor(history: pd.DataFrame, rows: Sequence[Mapping[str, float]]) -> pd.DataFrame:
-    """Return a history with what a monitor measured beside the validation scores.
-
-    Parameters
-    ----------
-    history
-        Table with ``validation/score``.
-    rows
-        One entry for each validation; those before a resumption are gone, and stay empty.
-    """
+    """Return a history with what a monitor measured beside the validation scores."""
     if not rows or "validation/score" not in history:
         return history
     validated = np.flatnonzero(history["validation/score"].notna())[-len(rows) :]
@@ -257,16 +200,6 @@ LEAST_COVERAGE, LEAST_DIVERSITY, LEAST_RANK = 0.8, 0.5, 1.5
 
 def collapse_advice(measured: Mapping[str, float]) -> list[str]:
     """Return sentences about mode collapse and what usually helps.
-
-    Parameters
-    ----------
-    measured
-        ``type_coverage``, ``neighbour_diversity`` and ``jacobian_rank`` of the kept weights; NaN or left out where
-        not measured.
-
-    Returns
-    -------
-    At least one sentence; empty when nothing was measured.
 
     Examples
     --------

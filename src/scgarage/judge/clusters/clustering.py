@@ -21,22 +21,7 @@ from scgarage.schema import UNSURE
 
 
 def read_cells(cells: AnnData, labels_key: str, layer: str | None) -> Cells:
-    """Return log1p CP10k of all genes and the types; a cell without a type is "unsure".
-
-    Parameters
-    ----------
-    cells
-        Counts or log-normalised values; not changed.
-    labels_key
-        Column of ``obs`` with the types.
-    layer
-        Layer with the values; ``X`` when None.
-
-    Raises
-    ------
-    InputError
-        If the column is missing, no cell has a type, or the values are neither counts nor log-normalised.
-    """
+    """Return log1p CP10k of all genes and the types; a cell without a type is "unsure"."""
     if labels_key not in cells.obs:
         columns = ", ".join(map(repr, cells.obs.columns)) or "none"
         msg = f"adata.obs has no {labels_key!r}; pass labels_key= one of: {columns}"
@@ -52,13 +37,7 @@ def read_cells(cells: AnnData, labels_key: str, layer: str | None) -> Cells:
 
 
 def check_counts(*, minimum: int = 1, **numbers: int) -> None:
-    """Refuse numbers below a minimum, by the name that error messages show.
-
-    Raises
-    ------
-    InputError
-        If one is.
-    """
+    """Refuse numbers below a minimum, by the name that error messages show."""
     for name, number in numbers.items():
         if number < minimum:
             msg = f"{name} is {number}; expected at least {minimum}"
@@ -82,20 +61,6 @@ def silhouettes(
     with :math:`a_i` the mean distance to the cells of the same and :math:`b_i` to those of the nearest other
     cluster. At most :data:`SILHOUETTE_CELLS` cells, drawn at random, stand for all; their distances are
     computed once.
-
-    Parameters
-    ----------
-    points
-        Coordinates, (n_cells, n_dims).
-    clusters
-        Clusters, (n_partitions, n_cells).
-    random_state
-        Seed of the draw.
-
-    Returns
-    -------
-    numpy.ndarray
-        Mean silhouettes, [-1, 1], (n_partitions,); NaN where all cells are in one cluster, or each in its own.
 
     References
     ----------
@@ -251,30 +216,7 @@ def count_clusters(clusters: NDArray[np.intp]) -> NDArray[np.intp]:
 def choose_resolution(
     clusters: NDArray[np.intp], silhouette: NDArray[np.float64], *, choose: Choose, n_types: int
 ) -> int:
-    """Return the position of the partition to use, without any label.
-
-    Parameters
-    ----------
-    clusters
-        Clusters of each cell, (n_partitions, n_cells).
-    silhouette
-        Mean silhouettes, (n_partitions,); NaN where there is none.
-    choose
-        ``"silhouette"``: the highest mean silhouette. ``"n_types"``: the number of clusters nearest to
-        ``n_types``, among equals the highest silhouette.
-    n_types
-        Number of types that the user expects.
-
-    Returns
-    -------
-    int
-        Position; the first among equals.
-
-    Raises
-    ------
-    InputError
-        If ``choose`` is unknown or ``n_types`` is below one.
-    """
+    """Return the position of the partition to use, without any label."""
     if choose not in CHOICES:
         msg = f"choose is {choose!r}; expected one of: {', '.join(CHOICES)} (or legacy=True to use the truth)"
         raise InputError(msg)
@@ -325,30 +267,7 @@ class ClusterSettings:
 
 
 def score_structure(cells: Cells, settings: ClusterSettings, *, random_state: int) -> dict[str, float]:
-    """Cluster cells in their own principal components and compare the clusters with the types.
-
-    Cells labelled "unsure" are clustered, but not scored. Cells that are all the same are one cluster.
-
-    Parameters
-    ----------
-    cells
-        log1p CP10k of the selected genes, and types.
-    settings
-        How to cluster.
-    random_state
-        Seed of components, graph, clusters and of the cells that stand for all in silhouettes.
-
-    Returns
-    -------
-    dict of float
-        ``resolution``, ``n_clusters``, ``ari``, ``nmi``, ``macro_f1`` and ``silhouette``. The scores are NaN
-        when no cell has a type, the silhouette when there is one cluster only.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three cells or two genes.
-    """
+    """Cluster cells in their own principal components and compare the clusters with the types."""
     clusters, silhouette = _cluster(cells, settings, random_state)
     scored = cells.labels != UNSURE
     labels = cells.labels[scored]

@@ -15,21 +15,11 @@ from scgarage.pp import Components
 
 @dataclass(frozen=True)
 class GeneMoments:
-    """Moments of CP10k values, zeros included.
+    """Moments of CP10k values, zeros included."""
 
-    Attributes
-    ----------
-    mean
-        Mean of each gene, float64, (n_genes,).
-    variance
-        Variance of each gene, divisor n_cells - 1, float64, (n_genes,).
-    n_detected
-        Cells with expression of each gene, (n_genes,).
-    """
-
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    n_detected: NDArray[np.intp]
+    mean: NDArray[np.float64]  # mean of each gene, float64, (n_genes,)
+    variance: NDArray[np.float64]  # variance of each gene, divisor n_cells - 1, float64, (n_genes,)
+    n_detected: NDArray[np.intp]  # cells with expression of each gene, (n_genes,)
 
     @classmethod
     def of(cls, log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> Self:
@@ -37,16 +27,6 @@ class GeneMoments:
 
         .. math:: m_j = \frac1n \sum_i y_{ij}, \quad v_j = \frac{1}{n - 1} \sum_i (y_{ij} - m_j)^2,
                   \quad y_{ij} = e^{x_{ij}} - 1
-
-        Parameters
-        ----------
-        log_expr
-            log1p CP10k :math:`x`, (n_cells, n_genes); sparse values stay sparse.
-
-        Raises
-        ------
-        InputError
-            If there are fewer than two cells.
         """
         n_cells, n_genes = log_expr.shape
         if n_cells < 2:
@@ -68,20 +48,6 @@ def clipped_variance(
 
     One cell adds at most about the expected variance :math:`e_j`. Without the bound, genes with dozens of
     counts in one cell and hardly any in the others come first.
-
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k, (n_cells, n_genes).
-    moments
-        Their moments.
-    expected
-        Variance expected at the mean of each gene, CP10k squared, (n_genes,).
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,).
 
     References
     ----------
@@ -123,21 +89,6 @@ def cv2(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArray[np.f
 
     .. math:: CV^2_j = v_j / m_j^2
 
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k, (n_cells, n_genes); mean :math:`m` and variance :math:`v` are those of CP10k.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,); NaN for genes without expression.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two cells.
-
     Examples
     --------
     >>> cv2(np.log1p(np.array([[1.0], [3.0]]))).round(3).tolist()
@@ -155,22 +106,6 @@ def cv2_score(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArra
     values bounded, so that no single cell decides (:func:`clipped_variance`). The plain :math:`CV^2` is no use
     as a score: counting noise alone makes it grow as :math:`1 / m_j`, so its top genes are those seen in one
     cell.
-
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k, (n_cells, n_genes).
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,), about 1 where the mean explains everything; minus infinity for genes that fewer than
-        :data:`MIN_CELLS` cells express.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two cells.
 
     References
     ----------
@@ -194,18 +129,6 @@ def fit_trend(mean: NDArray[np.float64], variation: NDArray[np.float64]) -> tupl
     r"""Fit :math:`CV^2 \approx a_1 / m + a_0` as a gamma regression with identity link, both non-negative.
 
     Weighted least squares, the weights :math:`1 / \hat y^2` renewed until the fit stands still.
-
-    Parameters
-    ----------
-    mean
-        Means, > 0, (n_genes,).
-    variation
-        Squared coefficients of variation, > 0, (n_genes,).
-
-    Returns
-    -------
-    tuple of float
-        :math:`a_1` and :math:`a_0`.
 
     References
     ----------
@@ -233,21 +156,6 @@ def fano(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArray[np.
 
     .. math:: F_j = v_j / m_j
 
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k, (n_cells, n_genes); mean :math:`m` and variance :math:`v` are those of CP10k.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,), CP10k; NaN for genes without expression.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two cells.
-
     References
     ----------
     Fano, Physical Review 1947, doi:10.1103/PhysRev.72.26.
@@ -268,21 +176,6 @@ def fano_score(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArr
     Poisson counts give the same Fano factor at every mean, so the score needs no trend. The bounded variance
     :math:`v'` (:func:`clipped_variance`) expects the median Fano factor of all genes. (The published code
     selects the genes of *lowest* Fano factor; :func:`scgarage.judge.clusters.legacy_clusters` does too.)
-
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k, (n_cells, n_genes).
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,), CP10k; minus infinity for genes without expression.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two cells.
     """
     moments = GeneMoments.of(log_expr)
     factors = _fano(moments)
@@ -312,23 +205,6 @@ def pca_loading_score(
 
     with axes :math:`w_k` of length 1, each counted alike. The components are those of log1p CP10k, not
     scaled. (The published Python code takes the largest of the three, the documents their sum.)
-
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k, (n_cells, n_genes); sparse values stay sparse.
-    random_state
-        Seed of the iterative solver; it changes the last digits only.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,), [0, sqrt(3)]; minus infinity for genes without expression.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three cells or two genes, or all cells are the same.
 
     References
     ----------
@@ -390,13 +266,7 @@ def select_genes(
 
 
 def rank_genes(score: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the genes that have a score (n_genes,), the highest first; ties keep the order of the genes.
-
-    Raises
-    ------
-    InputError
-        If fewer than two genes have a finite score.
-    """
+    """Return the genes that have a score (n_genes,), the highest first; ties keep the order of the genes."""
     ranked = np.argsort(-score, kind="stable")
     ranked = ranked[np.isfinite(score[ranked])]
     if len(ranked) < 2:
@@ -406,13 +276,7 @@ def rank_genes(score: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def choose_selections(selection: Selection, n_top_genes: int | Sequence[int]) -> list[tuple[str, int]]:
-    """Return every combination of a selection and a number of genes that was asked for.
-
-    Raises
-    ------
-    InputError
-        If the selection is unknown or no number is given.
-    """
+    """Return every combination of a selection and a number of genes that was asked for."""
     if selection != "all" and selection not in SELECTIONS:
         msg = f"selection is {selection!r}; expected one of: {', '.join(SELECTIONS)}, all"
         raise InputError(msg)

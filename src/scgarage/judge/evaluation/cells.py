@@ -16,20 +16,11 @@ Index = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Cells:
-    """Expression, types and library sizes of some cells.
+    """Expression, types and library sizes of some cells."""
 
-    Attributes
-    ----------
-    log_expr
-        log1p CP10k, CSR float32, (n_cells, n_genes).
-    labels
-        Type of each cell, (n_cells,).
-    totals
-        Counts of each cell over all genes, (n_cells,); ``None`` where no counts are known.
-    """
-
-    log_expr: sparse.csr_matrix
-    labels: NDArray[np.str_]
+    log_expr: sparse.csr_matrix  # log1p CP10k, CSR float32, (n_cells, n_genes)
+    labels: NDArray[np.str_]  # type of each cell, (n_cells,)
+    # counts of each cell over all genes, (n_cells,); None where no counts are known
     totals: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
@@ -66,17 +57,7 @@ def rare_types(labels: NDArray[np.str_]) -> tuple[str, ...]:
 def describe_cells(
     real: Mapping[str, NDArray[np.str_]], synthetic: NDArray[np.str_] | None, *, n_synthetic: int
 ) -> dict[str, Any]:
-    """Return numbers of cells and types as plain values.
-
-    Parameters
-    ----------
-    real
-        Labels of the cells of each part: ``"train"``, ``"validation"``, ``"test"``.
-    synthetic
-        Labels of synthetic cells, of all or of a sample with predicted ones; ``None`` when there are none.
-    n_synthetic
-        Number of synthetic cells.
-    """
+    """Return numbers of cells and types as plain values."""
     counts = {"real": _counted(np.concatenate(list(real.values())))}
     described: dict[str, Any] = {f"n_{name}": len(labels) for name, labels in real.items()}
     described |= {
@@ -109,21 +90,11 @@ class NullGenerator(Protocol):
 
 @dataclass(frozen=True)
 class TypeMix:
-    """The types of the training cells and their shares.
+    """The types of the training cells and their shares."""
 
-    Attributes
-    ----------
-    types
-        Names, (n_types,).
-    shares
-        Share of each type among the training cells, (n_types,).
-    codes
-        Number of the type of each training cell, (n_cells,).
-    """
-
-    types: NDArray[np.str_]
-    shares: NDArray[np.float64]
-    codes: NDArray[np.intp]
+    types: NDArray[np.str_]  # names, (n_types,)
+    shares: NDArray[np.float64]  # share of each type among the training cells, (n_types,)
+    codes: NDArray[np.intp]  # number of the type of each training cell, (n_cells,)
 
     @classmethod
     def of(cls, labels: NDArray[np.str_]) -> Self:
@@ -156,34 +127,15 @@ class PoissonNull:
 
     Neither the correlation of genes nor the variation of library sizes is kept. Genes outside the selection
     enter only through their sum, which is Poisson too.
-
-    Attributes
-    ----------
-    mix
-        Types and shares.
-    means
-        Mean counts of the selected genes, (n_types, n_selected).
-    rest
-        Mean counts of all other genes together, (n_types,).
     """
 
-    mix: TypeMix
-    means: NDArray[np.float64]
-    rest: NDArray[np.float64]
+    mix: TypeMix  # types and shares
+    means: NDArray[np.float64]  # mean counts of the selected genes, (n_types, n_selected)
+    rest: NDArray[np.float64]  # mean counts of all other genes together, (n_types,)
 
     @classmethod
     def fit(cls, counts: sparse.csr_matrix, totals: NDArray[np.float64], labels: NDArray[np.str_]) -> Self:
-        """Average training cells.
-
-        Parameters
-        ----------
-        counts
-            Counts of the selected genes, (n_cells, n_selected).
-        totals
-            Counts of each cell over all genes, (n_cells,).
-        labels
-            Type of each cell, (n_cells,).
-        """
+        """Average training cells."""
         mix = TypeMix.of(labels)
         means = mix.means(counts)
         return cls(mix, means, np.maximum(mix.means(totals[:, None])[:, 0] - means.sum(axis=1), 0.0))
@@ -214,20 +166,11 @@ class NormalNull:
     .. math:: t \sim \mathrm{Cat}(p), \quad x_j \sim \max(0, N(\mu_{tj}, \sigma^2_{tj}))
 
     Stands in for :class:`PoissonNull` where no counts are known.
-
-    Attributes
-    ----------
-    mix
-        Types and shares.
-    means
-        Mean log expression of the selected genes, (n_types, n_selected).
-    deviations
-        Standard deviations, (n_types, n_selected).
     """
 
-    mix: TypeMix
-    means: NDArray[np.float64]
-    deviations: NDArray[np.float64]
+    mix: TypeMix  # types and shares
+    means: NDArray[np.float64]  # mean log expression of the selected genes, (n_types, n_selected)
+    deviations: NDArray[np.float64]  # standard deviations, (n_types, n_selected)
 
     @classmethod
     def fit(cls, log_expr: sparse.csr_matrix, labels: NDArray[np.str_]) -> Self:

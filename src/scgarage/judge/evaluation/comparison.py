@@ -44,20 +44,7 @@ def halve(labels: NDArray[np.str_], rng: np.random.Generator) -> tuple[Index, In
 
 
 def fit_space(reference: Cells, n_pcs: int, rng: np.random.Generator) -> Components:
-    """Fit the judge's principal components on reference cells.
-
-    Neither the training nor the compared cells take part: components fitted on training cells stretch along
-    those very cells, and fresh real cells then look further from them than from each other.
-
-    Parameters
-    ----------
-    reference
-        Real cells of the test part; at most :data:`REFERENCE_LIMIT` of them are used.
-    n_pcs
-        Number of components; fewer where the cells or genes do not allow as many.
-    rng
-        Source of the subsample and of the randomised solver.
-    """
+    """Fit the judge's principal components on reference cells."""
     sample = reference.draw(REFERENCE_LIMIT, rng)
     return Components.fit(sample.log_expr, n_pcs, random_state=int(rng.integers(2**31)))
 
@@ -65,22 +52,7 @@ def fit_space(reference: Cells, n_pcs: int, rng: np.random.Generator) -> Compone
 def predict_labels(
     known_points: NDArray[np.floating], known_labels: NDArray[np.str_], points: NDArray[np.floating]
 ) -> NDArray[np.str_]:
-    """Label cells with a classifier trained on real cells.
-
-    Parameters
-    ----------
-    known_points
-        Principal components of real cells, (n_known, n_pcs).
-    known_labels
-        Their types, (n_known,).
-    points
-        Principal components of the cells to label, (n_cells, n_pcs).
-
-    Returns
-    -------
-    numpy.ndarray
-        The most probable type of each cell by class-balanced logistic regression, (n_cells,).
-    """
+    """Label cells with a classifier trained on real cells."""
     if len(np.unique(known_labels)) == 1:
         return np.repeat(known_labels[:1], len(points))
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
@@ -89,44 +61,22 @@ def predict_labels(
 
 @dataclass(frozen=True)
 class Sample:
-    """Cells in every form that a metric may ask for.
+    """Cells in every form that a metric may ask for."""
 
-    Attributes
-    ----------
-    points
-        Principal components, (n_cells, n_pcs).
-    log_expr
-        log1p CP10k of the selected genes, (n_cells, n_selected).
-    labels
-        Types, (n_cells,).
-    totals
-        Counts over all genes, (n_cells,); ``None`` where no counts are known.
-    """
-
-    points: NDArray[np.float32]
-    log_expr: NDArray[np.float32]
-    labels: NDArray[np.str_]
-    totals: NDArray[np.float64] | None = None
+    points: NDArray[np.float32]  # principal components, (n_cells, n_pcs)
+    log_expr: NDArray[np.float32]  # log1p CP10k of the selected genes, (n_cells, n_selected)
+    labels: NDArray[np.str_]  # types, (n_cells,)
+    totals: NDArray[np.float64] | None = None  # counts over all genes, (n_cells,); None where no counts are known
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Held-out cells and what is compared with them.
+    """Held-out cells and what is compared with them."""
 
-    Attributes
-    ----------
-    holdout
-        Held-out real cells.
-    synthetic, floor
-        As many synthetic and as many real training cells.
-    nulls
-        As many cells of each null generator.
-    """
-
-    holdout: Sample
-    synthetic: Sample
+    holdout: Sample  # held-out real cells
+    synthetic: Sample  # as many synthetic and as many real training cells
     floor: Sample
-    nulls: dict[Null, Sample]
+    nulls: dict[Null, Sample]  # as many cells of each null generator
 
 
 def sample_of(cells: Cells, space: Components) -> Sample:
@@ -144,28 +94,7 @@ MIN_MATCHED = 5
 def match_types(
     holdout: Cells, synthetic: Cells, train: Cells, null: NullGenerator, space: Components, rng: np.random.Generator
 ) -> Samples:
-    """Draw as many held-out, synthetic, training and null cells of each type.
-
-    Distances fall and fold changes steady as samples grow, so a type with many synthetic cells would look
-    better than the floor, and one with few worse.
-
-    Parameters
-    ----------
-    holdout, synthetic, train
-        Cells to draw from.
-    null
-        Generator of independent genes.
-    space
-        Principal components.
-    rng
-        Source of the draws.
-
-    Returns
-    -------
-    Samples
-        Cells in the order of their types; nulls ``"poisson"`` and ``"shuffled"``. Types of which a side has
-        fewer than :data:`MIN_MATCHED` cells are not among them, so the samples can be empty.
-    """
+    """Draw as many held-out, synthetic, training and null cells of each type."""
     sides = [holdout, synthetic, train]
     sizes = _sizes([cells.labels for cells in sides])
     held, made, real = (cells.take(_rows(cells.labels, sizes, rng)) for cells in sides)
@@ -211,47 +140,23 @@ TEACHER_LIMIT = 2_000
 
 @dataclass(frozen=True)
 class Teacher:
-    """Real cells that teach a classifier the types: reference cells, which nothing is compared with.
+    """Real cells that teach a classifier the types: reference cells, which nothing is compared with."""
 
-    Attributes
-    ----------
-    points
-        Principal components, (n_cells, n_pcs).
-    labels
-        Types, (n_cells,).
-    """
-
-    points: NDArray[np.float32]
-    labels: NDArray[np.str_]
+    points: NDArray[np.float32]  # principal components, (n_cells, n_pcs)
+    labels: NDArray[np.str_]  # types, (n_cells,)
 
 
 @dataclass(frozen=True)
 class Comparison(Samples):
-    """What the metrics see in one repeat: samples of the same size, and what only some metrics ask for.
+    """What the metrics see in one repeat: samples of the same size, and what only some metrics ask for."""
 
-    Attributes
-    ----------
-    matched
-        Samples with as many cells of each type on every side.
-    teacher
-        Reference cells.
-    fresh
-        Validation cells, the floor of memorisation; ``None`` when there are fewer than :data:`MIN_FRESH`.
-    train_points, holdout_points
-        Components of all training and all held-out cells, for nearest neighbours.
-    seed
-        Seed of the stochastic metrics, the same for value, floor and null.
-    genes
-        Numbers of the genes that are compared, (n_selected,).
-    """
-
-    matched: Samples
-    teacher: Teacher
-    fresh: Sample | None
-    train_points: NDArray[np.float32]
+    matched: Samples  # samples with as many cells of each type on every side
+    teacher: Teacher  # reference cells
+    fresh: Sample | None  # validation cells, the floor of memorisation; None when there are fewer than :data:MIN_FRESH
+    train_points: NDArray[np.float32]  # components of all training and all held-out cells, for nearest neighbours
     holdout_points: NDArray[np.float32]
-    seed: int
-    genes: NDArray[np.intp]
+    seed: int  # seed of the stochastic metrics, the same for value, floor and null
+    genes: NDArray[np.intp]  # numbers of the genes that are compared, (n_selected,)
 
 
 def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator) -> Comparison:
@@ -260,22 +165,6 @@ def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator
     Neither genes nor space see the cells that are compared. Genes that were selected on training cells vary more among
     these than among others: real cells in the place of the synthetic ones then look better than the floor (measured:
     correlation of fold changes 0.83 for fresh cells, 0.72 for the floor).
-
-    Parameters
-    ----------
-    inputs
-        Real and synthetic cells.
-    n_pcs
-        Number of principal components.
-    max_cells
-        Cells of a sample at most.
-    rng
-        Source of everything random in this repeat.
-
-    Raises
-    ------
-    InputError
-        If the reference half or a sample would have fewer than :data:`MIN_CELLS` cells.
     """
     # A generator of its own: what is drawn for matched samples changes no other number.
     (match_rng,) = rng.spawn(1)
@@ -316,23 +205,7 @@ def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator
 
 
 def measure(metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] | None = None) -> dict[Role, Any]:
-    """Return what a metric gives for the synthetic cells, its floor and its null.
-
-    Parameters
-    ----------
-    metric
-        What to compute.
-    comparison
-        The cells of one repeat.
-    mask
-        Held-out cells that the value is about, (n_cells,), for a metric that takes a mask.
-
-    Returns
-    -------
-    dict
-        A number for each role, or a dict with one for each type where ``metric.groups`` is ``"types"``. NaN
-        where library sizes are asked for and not known.
-    """
+    """Return what a metric gives for the synthetic cells, its floor and its null."""
     options: dict[str, Any] = {"random_state": comparison.seed} if metric.stochastic else {}
     if mask is not None:
         options["mask"] = mask
@@ -407,24 +280,12 @@ _NOT_MEASURED: dict[Role, float] = dict.fromkeys(ROLES, np.nan)
 
 @dataclass(frozen=True)
 class Record:
-    """The numbers of one metric and group in one repeat.
+    """The numbers of one metric and group in one repeat."""
 
-    Attributes
-    ----------
-    metric
-        Registry name.
-    group
-        ``"all"``, ``"rare"`` or a type.
-    n_cells
-        Held-out cells of the group.
-    numbers
-        Value, floor and null; NaN when there are too few cells to say.
-    """
-
-    metric: str
-    group: str
-    n_cells: int
-    numbers: Mapping[Role, float]
+    metric: str  # registry name
+    group: str  # "all", "rare" or a type
+    n_cells: int  # held-out cells of the group
+    numbers: Mapping[Role, float]  # value, floor and null; NaN when there are too few cells to say
 
 
 def measure_all(metrics: Mapping[str, Metric], comparison: Comparison, rare_types: tuple[str, ...]) -> list[Record]:

@@ -21,13 +21,7 @@ ONE_TYPE = "cell"
 
 
 def choose_labels_key(split: Split, labels_key: str | None) -> str:
-    """Return the column of ``obs`` with the types: the one asked for, or else the split's own.
-
-    Raises
-    ------
-    InputError
-        If there is neither.
-    """
+    """Return the column of ``obs`` with the types: the one asked for, or else the split's own."""
     key = labels_key or split.labels_key
     if key is None:
         columns = ", ".join(map(repr, split.train.obs))
@@ -37,26 +31,14 @@ def choose_labels_key(split: Split, labels_key: str | None) -> str:
 
 
 def real_labels(split: Split, key: str | None) -> dict[str, NDArray[np.str_]]:
-    """Return the types of the cells of each part; without a column they are all :data:`ONE_TYPE`.
-
-    Raises
-    ------
-    InputError
-        If the column or a value is missing.
-    """
+    """Return the types of the cells of each part; without a column they are all :data:`ONE_TYPE`."""
     return {name: _complete(getattr(split, name), key) for name in ("train", "validation", "test")}
 
 
 def synthetic_labels(
     synthetic: AnnData, key: str | None, real: Mapping[str, NDArray[np.str_]]
 ) -> NDArray[np.str_] | None:
-    """Return the types of synthetic cells, a missing one as "unsure"; ``None`` where only the real cells have types.
-
-    Raises
-    ------
-    InputError
-        If no label is a type of a real cell.
-    """
+    """Return the types of synthetic cells, a missing one as "unsure"; ``None`` where only the real cells have types."""
     if key is None:
         return np.full(synthetic.n_obs, ONE_TYPE)
     if key not in synthetic.obs:
@@ -102,13 +84,7 @@ SPLIT_KEYS = ("fingerprint", "random_state", "fractions", "donor_key")
 
 
 def origin_notes(synthetic: AnnData, split: Split, *, labelled: bool) -> list[str]:
-    """Return notes about where the synthetic cells and their types come from.
-
-    Warns
-    -----
-    UserWarning
-        When the cells say that their model was fitted on another split.
-    """
+    """Return notes about where the synthetic cells and their types come from."""
     about: Any = synthetic.uns.get(UNS_KEY)
     theirs = about.get("split") if isinstance(about, Mapping) else None
     notes = [] if labelled else [PREDICTED]
@@ -128,39 +104,19 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything that is the same in all repeats.
+    """Everything that is the same in all repeats."""
 
-    Attributes
-    ----------
-    train, validation, test, synthetic
-        Log expression of all genes, types and library sizes.
-    labelled
-        Whether the synthetic cells came with types; if not, all of theirs are "unsure" here.
-    null
-        Generator of independent genes, fitted on train.
-    n_top_genes
-        Highly variable genes to compare, which each repeat selects on its reference cells.
-    labels_key
-        Column of ``obs`` with the types; ``None`` when there is none, and all cells are then of one type.
-    value_kind
-        What real and synthetic values were.
-    rare_types
-        Types of less than 5 % of the training cells, rarest first.
-    notes
-        What a reader should know before trusting any number.
-    """
-
-    train: Cells
+    train: Cells  # log expression of all genes, types and library sizes
     validation: Cells
     test: Cells
     synthetic: Cells
-    labelled: bool
-    null: NullGenerator
-    n_top_genes: int
-    labels_key: str | None
-    value_kind: ValueKind
-    rare_types: tuple[str, ...]
-    notes: tuple[str, ...]
+    labelled: bool  # whether the synthetic cells came with types; if not, all of theirs are "unsure" here
+    null: NullGenerator  # generator of independent genes, fitted on train
+    n_top_genes: int  # highly variable genes to compare, which each repeat selects on its reference cells
+    labels_key: str | None  # column of obs with the types; None when there is none, and all cells are then of one type
+    value_kind: ValueKind  # what real and synthetic values were
+    rare_types: tuple[str, ...]  # types of less than 5 % of the training cells, rarest first
+    notes: tuple[str, ...]  # what a reader should know before trusting any number
 
     def narrowed(self, genes: NDArray[np.integer[Any]]) -> Self:
         """Return the same with some of the genes, numbers (n_selected,)."""
@@ -171,27 +127,7 @@ class Inputs:
 def comparison_inputs(
     synthetic: AnnData, split: Split, *, labels_key: str | None, layer: str | None, n_top_genes: int
 ) -> Inputs:
-    """Check the data and normalise every part the same way.
-
-    Parameters
-    ----------
-    synthetic
-        Synthetic cells with the genes of the real ones, in any order.
-    split
-        Real cells.
-    labels_key
-        Column of ``obs`` with the types; the split's own by default. Without either all cells are of one type.
-    layer
-        Layer with the values; ``X`` by default. Synthetic cells without that layer are read from ``X``.
-    n_top_genes
-        Highly variable genes to compare; recorded, and selected in every repeat.
-
-    Raises
-    ------
-    InputError
-        If labels or genes are missing, if the values are neither counts nor log-normalised, or if real and
-        synthetic values are of different kinds.
-    """
+    """Check the data and normalise every part the same way."""
     key = labels_key or split.labels_key
     real = real_labels(split, key)
     given = synthetic_labels(synthetic, key, real)

@@ -66,10 +66,7 @@ def dropout(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnDat
 
 
 def averaged(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
-    """Return half the counts of each cell plus half those of another cell of its type.
-
-    The differences between cells of a type have half their variance; the noise of counting stays.
-    """
+    """Return half the counts of each cell plus half those of another cell of its type."""
     rng = np.random.default_rng(random_state)
     labels = _labels(cells, labels_key)
     order = np.arange(len(labels))
@@ -81,10 +78,7 @@ def averaged(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnDa
 
 
 def merged_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
-    """Return the cells with those of two common types mixed, half of one and half of the other each.
-
-    The types are the commonest one and, of those with 5 % of the cells, the one least like it. Labels stay.
-    """
+    """Return the cells with those of two common types mixed, half of one and half of the other each."""
     rng = np.random.default_rng(random_state)
     counts, labels = _counts(cells), _labels(cells, labels_key)
     names, sizes, profiles = _profiles(counts, labels)
@@ -98,10 +92,7 @@ def merged_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> A
 
 
 def merged_rare_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
-    """Return the cells with half the counts of rare ones from cells of the common type most like them.
-
-    Rare types have less than 5 % of the cells; where none has, the smallest one counts as rare. Labels stay.
-    """
+    """Return the cells with half the counts of rare ones from cells of the common type most like them."""
     rng = np.random.default_rng(random_state)
     counts, labels = _counts(cells), _labels(cells, labels_key)
     names, sizes, profiles = _profiles(counts, labels)
@@ -229,10 +220,7 @@ def mislabelled(cells: AnnData, labels_key: str, *, random_state: int = 0) -> An
 
 
 def mislabelled_rare_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
-    """Return the cells with half of the rare ones and as many common ones having swapped their labels.
-
-    Rare types have less than 5 % of the cells; where none has, the smallest one counts as rare. Proportions stay.
-    """
+    """Return the cells with half of the rare ones and as many common ones having swapped their labels."""
     rng = np.random.default_rng(random_state)
     labels = cells.obs[labels_key].astype(str).to_numpy(dtype=object)
     shares = cells.obs[labels_key].astype(str).value_counts(normalize=True)
@@ -254,18 +242,11 @@ def one_batch(cells: AnnData, labels_key: str, *, batch_key: str, random_state: 
 
 @dataclass(frozen=True)
 class Defect:
-    """One way in which cells can be wrong.
+    """One way in which cells can be wrong."""
 
-    Attributes
-    ----------
-    function
-        ``(cells, labels_key, *, random_state) -> AnnData``: real cells with counts in, spoilt ones out.
-    seen_by
-        Metrics meant for it, by registry name.
-    """
-
+    # (cells, labels_key, *, random_state) -> AnnData: real cells with counts in, spoilt ones out
     function: Callable[..., AnnData]
-    seen_by: tuple[str, ...]
+    seen_by: tuple[str, ...]  # metrics meant for it, by registry name
 
 
 DEFECTS: dict[str, Defect] = {
@@ -325,33 +306,6 @@ def sensitivity_matrix(
 
     with the mean value :math:`v` and floor :math:`f` over the repeats, their standard deviations, and
     :math:`\ell` the value itself, its negative where higher is better, or the distance to the target.
-
-    Parameters
-    ----------
-    split
-        Real cells with counts in ``X``.
-    labels_key
-        Column of ``obs`` with the types; the split's own by default.
-    batch_key
-        Column of ``obs`` with the batches; adds the defect "one batch".
-    defects
-        Defects by name; :data:`DEFECTS` by default.
-    metrics
-        Names from ``scgarage.metrics.METRICS``; those of the full profile by default.
-    n_repeats, n_top_genes, max_cells, random_state
-        As for :func:`~scgarage.judge.evaluation.evaluate`; the seed is that of the defects, too.
-
-    Returns
-    -------
-    pandas.DataFrame
-        z, defects as rows and metrics as columns; ``"name [rare]"`` is the row of all rare types together and
-        ``"name [worst type]"`` the largest z of a single rare type. Above :data:`FLAGGED` a metric sees the
-        defect, and infinite z are differences without any noise. NaN where there are too few cells to say.
-
-    Raises
-    ------
-    InputError
-        If the values are not counts, or the split cannot be judged.
     """
     kind = value_kind(split.train, None)
     if kind != "counts":
@@ -374,20 +328,7 @@ def sensitivity_matrix(
 
 
 def blind_metrics(matrix: pd.DataFrame, *, threshold: float = FLAGGED) -> list[str]:
-    """Return the columns of a sensitivity matrix that see no defect.
-
-    Parameters
-    ----------
-    matrix
-        What :func:`sensitivity_matrix` returns.
-    threshold
-        z above which a defect is seen.
-
-    Returns
-    -------
-    list of str
-        Names of columns, in their order.
-    """
+    """Return the columns of a sensitivity matrix that see no defect."""
     return [str(name) for name in matrix.columns[~(matrix > threshold).any(axis=0)]]
 
 

@@ -88,21 +88,6 @@ def score(means: Mapping[Role, float], deviations: Mapping[Role, float], better:
     the null. Where a metric has a target, such as 0.5, each of the three is first replaced by its distance to
     it, so that falling short of the target counts like overshooting it: cells made from the held-out ones fall
     short. Below 0 the synthetic cells are closer to the held-out ones than real training cells are.
-
-    Parameters
-    ----------
-    means
-        Mean over repeats of ``"value"``, ``"floor"`` and ``"null"``.
-    deviations
-        Their standard deviations; NaN counts as 0.
-    better
-        Which way the metric improves.
-
-    Returns
-    -------
-    float
-        The score; NaN when floor and null are no further apart than twice their noise, or when the null is
-        better.
     """
     value, floor, null = (loss(means[role], better) for role in ROLES)
     noise = np.hypot(*np.nan_to_num([deviations["floor"], deviations["null"]]))

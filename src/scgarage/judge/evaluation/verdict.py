@@ -48,21 +48,11 @@ Row: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """What one number says.
+    """What one number says."""
 
-    Attributes
-    ----------
-    level
-        ``CLOSE``, ``WITH_CARE`` or ``POOR``.
-    sentence
-        The number beside its floor, in words.
-    reason
-        What the headline says when the level is not ``CLOSE``.
-    """
-
-    level: int
-    sentence: str
-    reason: str = ""
+    level: int  # CLOSE, WITH_CARE or POOR
+    sentence: str  # the number beside its floor, in words
+    reason: str = ""  # what the headline says when the level is not CLOSE
 
 
 def told_apart(row: Row, *, on_genes: bool = False) -> Finding:
@@ -91,13 +81,7 @@ def distance(row: Row) -> Finding:
 
 
 def beside_noise(scores: Sequence[float]) -> Finding:
-    """Say where between real cells and independent genes forests and distance put the cells.
-
-    Parameters
-    ----------
-    scores
-        Scores of the forests and of the distance: 0 real cells, 1 independent genes.
-    """
+    """Say where between real cells and independent genes forests and distance put the cells."""
     score = float(np.mean(scores))
     sentence = (
         "From 0 (real cells) to 1 (genes drawn independently of each other, given the type), forests and "
@@ -122,15 +106,7 @@ def covered(row: Row, *, rare: bool = False) -> Finding:
 
 
 def copying(row: Row, *, collapsed: bool) -> Finding:
-    """Say whether synthetic cells lie nearer to training than to held-out cells.
-
-    Parameters
-    ----------
-    row
-        Row of the memorisation share.
-    collapsed
-        Whether coverage is poor: then few places decide which real cells are near.
-    """
+    """Say whether synthetic cells lie nearer to training than to held-out cells."""
     value, floor = row["value"], row["floor"]
     # The samples of the repeats overlap, so their spread is not divided by the number of repeats.
     noise = max(float(np.nan_to_num(row["value_sd"])), 0.5 / np.sqrt(row["n_cells"]))
@@ -200,13 +176,7 @@ def missing(type_counts: TypeCounts) -> Finding:
 
 
 def scarcely_covered(rows: Mapping[str, Row]) -> list[Finding]:
-    """Name the rare types of whose held-out cells clearly fewer are covered than by real training cells.
-
-    Parameters
-    ----------
-    rows
-        Rows of coverage by type.
-    """
+    """Name the rare types of whose held-out cells clearly fewer are covered than by real training cells."""
     low = [
         f"{name} ({row['value']:.0%}, real cells {row['floor']:.0%})"
         for name, row in rows.items()

@@ -27,16 +27,6 @@ def legacy_cv2_score(values: NDArray[np.float64]) -> NDArray[np.float64]:
     It is no coefficient of variation but a Fano factor, standardised in 19 bins :math:`b` of the mean (bounds
     at its quantiles 0.10, 0.15 ... 0.95). The absolute value selects unusually *steady* genes too.
 
-    Parameters
-    ----------
-    values
-        Values, (n_cells, n_genes).
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,).
-
     References
     ----------
     GARAGE repository, data_validation/feature_selection.py (after feature_selection.R).
@@ -52,17 +42,6 @@ def legacy_cv2_score(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def legacy_fano_score(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Score genes by the negative Fano factor: the published code selects the *lowest*.
 
-    Parameters
-    ----------
-    values
-        Values, (n_cells, n_genes).
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,); minus infinity for genes without expression, which the published R code puts last
-        (its Python version puts them first).
-
     References
     ----------
     GARAGE repository, data_validation/feature_selection.R.
@@ -74,16 +53,6 @@ def legacy_fano_score(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def legacy_pca_loading_score(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Score genes by their *largest* absolute loading on the first three components.
-
-    Parameters
-    ----------
-    values
-        Values, (n_cells, n_genes).
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, (n_genes,).
 
     References
     ----------

@@ -31,27 +31,7 @@ Pollen), GAN (Pollen) and LSH-GAN (Pollen, CBMC). Here every method gets both.""
 def score_forests(
     train: TrainingSet, test: NDArray[np.float32], codes: NDArray[np.intp], target: int, *, random_state: int
 ) -> dict[str, dict[str, float]]:
-    """Train both forests and score how well they find a type.
-
-    Parameters
-    ----------
-    train
-        Training cells.
-    test
-        log1p CP10k of the test cells, (n_cells, n_genes).
-    codes
-        Number of the type of each test cell, (n_cells,).
-    target
-        Number of the type.
-    random_state
-        Seed of the forests.
-
-    Returns
-    -------
-    dict
-        For each name of :data:`FORESTS` ``rare_recall`` and ``rare_f1`` of the type, and ``macro_f1``, the mean F1 of
-        the types that occur among the test cells or the predictions; all in [0, 1].
-    """
+    """Train both forests and score how well they find a type."""
     scores = {}
     for name, parameters in FORESTS.items():
         forest = RandomForestClassifier(**parameters, random_state=random_state, n_jobs=1)

@@ -179,30 +179,16 @@ FALSE_POSITIVES = 0.01
 
 @dataclass(frozen=True)
 class Ranking:
-    """Scores of members and non-members, ranked once for many resamples.
+    """Scores of members and non-members, ranked once for many resamples."""
 
-    Attributes
-    ----------
-    members, non_members
-        Place of each cell's score among the different scores, lowest first, (n_members,) and
-        (n_non_members,).
-    n_scores
-        Number of different scores.
-    """
-
+    # place of each cell's score among the different scores, lowest first, (n_members,) and (n_non_members,)
     members: NDArray[np.intp]
     non_members: NDArray[np.intp]
-    n_scores: int
+    n_scores: int  # number of different scores
 
     @classmethod
     def of(cls, members: ArrayLike, non_members: ArrayLike) -> Self:
-        """Rank the scores of members and of non-members.
-
-        Raises
-        ------
-        InputError
-            If one of the two is empty or a score is not a number.
-        """
+        """Rank the scores of members and of non-members."""
         first, second = np.asarray(members, dtype=np.float64), np.asarray(non_members, dtype=np.float64)
         if not len(first) or not len(second) or np.isnan(first).any() or np.isnan(second).any():
             msg = f"{len(first)} members and {len(second)} non-members; expected scores (not NaN) of at least one each"
@@ -216,11 +202,6 @@ class Ranking:
         r"""Return the area under the receiver operating characteristic.
 
         .. math:: P(s_m > s_n) + \tfrac{1}{2} P(s_m = s_n)
-
-        Parameters
-        ----------
-        members, non_members
-            Weights of the cells; all alike by default.
         """
         hits, alarms = self._densities(members, non_members)
         below = np.cumsum(alarms) - alarms
@@ -234,13 +215,6 @@ class Ranking:
         false_positives: float = FALSE_POSITIVES,
     ) -> float:
         """Return the share of members above a score that at most ``false_positives`` of the non-members reach.
-
-        Parameters
-        ----------
-        members, non_members
-            Weights of the cells; all alike by default.
-        false_positives
-            Largest false positive rate.
 
         References
         ----------

@@ -34,23 +34,6 @@ def resample(
 ) -> tuple[float, float]:
     """Return the bootstrap percentile interval of a statistic of several independent samples.
 
-    Parameters
-    ----------
-    statistic
-        Function of one array of weights per sample; the weight of a cell says how often it was drawn.
-    *clusters
-        For each sample, the number (0 ... n_clusters - 1) of the cluster that each cell belongs to: its own,
-        or its donor's. Whole clusters are drawn.
-    rng
-        Source of the resamples.
-    n_resamples
-        Number of resamples.
-
-    Returns
-    -------
-    tuple of float
-        Bounds; NaN when the statistic cannot be computed.
-
     References
     ----------
     Davison and Hinkley, Bootstrap methods and their application, 1997, doi:10.1017/CBO9780511802843.
@@ -71,13 +54,6 @@ def resample(
 
 def share_interval(share: float, n_effective: float) -> tuple[float, float]:
     """Return the Clopper-Pearson interval of a share.
-
-    Parameters
-    ----------
-    share
-        In [0, 1].
-    n_effective
-        Number of independent cells behind it.
 
     References
     ----------
@@ -102,11 +78,7 @@ Groups = Mapping[str, NDArray[np.bool_]]
 
 
 def find_exact(inputs: Inputs) -> list[Finding]:
-    """Count synthetic cells that equal a training cell, by the group of that cell.
-
-    Cells with fewer than :data:`MIN_DETECTED` detected genes, and cells that equal a held-out cell too, are
-    not counted: two real cells can be the same in so little.
-    """
+    """Count synthetic cells that equal a training cell, by the group of that cell."""
     cells = inputs.synthetic.values
     matches = exact_copies(cells, inputs.train.values)
     found = matches >= 0
@@ -125,15 +97,7 @@ def find_exact(inputs: Inputs) -> list[Finding]:
 def find_near(
     synthetic: NDArray[np.float64], train: NDArray[np.float64], holdout: NDArray[np.float64], groups: Groups
 ) -> list[Finding]:
-    """Measure the share of near copies among the synthetic cells nearest to the training cells of each group.
-
-    Parameters
-    ----------
-    synthetic, train, holdout
-        Components, (n_cells, n_pcs); the holdout gives the floor.
-    groups
-        Masks over the training cells.
-    """
+    """Measure the share of near copies among the synthetic cells nearest to the training cells of each group."""
     limit = near_limit(train)
     ratio, nearest = neighbour_ratio(synthetic, train)
     fresh, nearest_to_fresh = neighbour_ratio(holdout, train)
@@ -146,19 +110,7 @@ def find_near(
 
 
 def near_finding(group: str, near: NDArray[np.bool_], nearest: NDArray[np.intp], floor: float) -> Finding:
-    """Return the share of near copies with its interval.
-
-    Parameters
-    ----------
-    group
-        Name of the group.
-    near
-        Whether each synthetic cell is a near copy, (n_cells,).
-    nearest
-        Its nearest training cell, (n_cells,): cells that share theirs do not count as independent.
-    floor
-        Share among fresh cells.
-    """
+    """Return the share of near copies with its interval."""
     if not len(near):
         return Finding("near_copies", group, 0, floor=floor, obstacle="no synthetic cell is nearest to one of these")
     share, n_distinct = float(near.mean()), len(np.unique(nearest))
@@ -191,21 +143,11 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Side:
-    """Real cells on one side of a comparison.
+    """Real cells on one side of a comparison."""
 
-    Attributes
-    ----------
-    points
-        Components, (n_cells, n_pcs).
-    clusters
-        What is resampled: the number of each cell, or of its donor, (n_cells,).
-    by_donor
-        Whether the clusters are donors.
-    """
-
-    points: Points
-    clusters: NDArray[np.intp]
-    by_donor: bool = False
+    points: Points  # components, (n_cells, n_pcs)
+    clusters: NDArray[np.intp]  # what is resampled: the number of each cell, or of its donor, (n_cells,)
+    by_donor: bool = False  # whether the clusters are donors
 
     def __len__(self) -> int:
         return len(self.points)
@@ -238,17 +180,6 @@ def find_memorisation(
     With :math:`c_j` the number of synthetic cells that real cell :math:`j` is nearest to, the share is
     :math:`\bar c_T / (\bar c_T + \bar c_H)`, a function of two means over real cells; these are resampled,
     since a few real cells can be nearest to many synthetic ones.
-
-    Parameters
-    ----------
-    synthetic
-        Components of synthetic cells, (n_synthetic, n_pcs).
-    train, holdout
-        Training and held-out cells.
-    reference
-        Components of real cells that are neither, for the floor.
-    rng
-        Source of the resamples.
     """
     value = memorisation_share(synthetic, train.points, holdout.points)
     pooled = np.concatenate([train.points, holdout.points])
@@ -270,21 +201,7 @@ def find_memorisation(
 def find_distance_ratio(
     synthetic: Points, train: Side, holdout: Side, reference: Points, *, rng: np.random.Generator
 ) -> Finding:
-    """Return the distance ratio at the lowest tenth of the distances, with an interval.
-
-    Synthetic cells that share their nearest real cell (or its donor) are resampled together.
-
-    Parameters
-    ----------
-    synthetic
-        Components of synthetic cells, (n_synthetic, n_pcs).
-    train, holdout
-        As many training as held-out cells.
-    reference
-        Components of real cells that are neither, for the floor.
-    rng
-        Source of the resamples.
-    """
+    """Return the distance ratio at the lowest tenth of the distances, with an interval."""
     to_train, to_holdout = (nearest_distance(synthetic, side.points) for side in (train, holdout))
     pooled = np.concatenate([train.points, holdout.points])
     owners = np.concatenate([train.clusters, holdout.clusters + train.clusters.max() + 1])
@@ -311,23 +228,13 @@ Scores = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 @dataclass(frozen=True)
 class Scene:
-    """What an attacker sees, and whom the attack is about.
+    """What an attacker sees, and whom the attack is about."""
 
-    Attributes
-    ----------
-    synthetic, reference
-        Components of the released and of the attacker's own cells, (n_cells, n_pcs).
-    members, non_members
-        Training and held-out cells.
-    member_labels, non_member_labels
-        Their types.
-    """
-
-    synthetic: NDArray[np.float64]
+    synthetic: NDArray[np.float64]  # components of the released and of the attacker's own cells, (n_cells, n_pcs)
     reference: NDArray[np.float64]
-    members: Side
+    members: Side  # training and held-out cells
     non_members: Side
-    member_labels: NDArray[np.str_]
+    member_labels: NDArray[np.str_]  # their types
     non_member_labels: NDArray[np.str_]
 
     def drawn(self, mask: NDArray[np.bool_], n_cells: int, rng: np.random.Generator) -> tuple[Side, Side]:
@@ -350,14 +257,7 @@ class Scene:
 def attack_group(
     scene: Scene, group: str, mask: NDArray[np.bool_], *, max_cells: int, rng: np.random.Generator
 ) -> list[Finding]:
-    """Attack the training cells that the mask picks.
-
-    Returns
-    -------
-    list of Finding
-        AUROC and true positive rate at 1 % false positives of every attack; intervals over resampled cells,
-        or donors where no donor is on both sides.
-    """
+    """Attack the training cells that the mask picks."""
     members, non_members = scene.drawn(mask, max_cells, rng)
     n_cells = len(members)
     obstacle = members.obstacle or non_members.obstacle
@@ -380,13 +280,7 @@ def attack_group(
 
 
 def attack_donors(scene: Scene, *, max_cells: int, rng: np.random.Generator) -> list[Finding]:
-    """Attack whole donors: the score of a donor is the mean over its cells.
-
-    Returns
-    -------
-    list of Finding
-        AUROC of every attack; without a number when the same donors are in training and held-out cells.
-    """
+    """Attack whole donors: the score of a donor is the mean over its cells."""
     if not scene.members.by_donor:
         reason = "training and held-out cells share donors, so no donor is a non-member"
         return [Finding(f"{name}_auroc", "donors", 0, obstacle=reason) for name in ATTACKS]

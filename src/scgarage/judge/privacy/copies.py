@@ -67,16 +67,6 @@ def row_hashes(values: sparse.csr_matrix) -> NDArray[np.uint64]:
     .. math:: h_i = \sum_j a_j c_{ij} \bmod 2^{64}
 
     with fixed random :math:`a_j`, so the order in which a sparse row stores its entries does not matter.
-
-    Parameters
-    ----------
-    values
-        Whole numbers, (n_cells, n_genes).
-
-    Returns
-    -------
-    numpy.ndarray
-        Hashes, uint64, (n_cells,).
     """
     factors = np.random.default_rng(0).integers(0, 2**64, size=values.shape[1], dtype=np.uint64) | np.uint64(1)
     terms = values.data.astype(np.int64).astype(np.uint64) * factors[values.indices]
@@ -109,23 +99,6 @@ def neighbour_ratio(cells: ArrayLike, train: ArrayLike) -> tuple[NDArray[np.floa
 
     The ratio does not depend on how dense a type is, nor on how far synthetic cells lie from all real ones:
     averaged cells, which lie near many, have a ratio near 1, and copies have one near 0.
-
-    Parameters
-    ----------
-    cells
-        Coordinates, (n_cells, n_dims).
-    train
-        Coordinates of at least two training cells, (n_train, n_dims).
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Ratio in [0, 1], and row of the nearest training cell, both (n_cells,).
-
-    Raises
-    ------
-    InputError
-        If the arrays cannot be compared, or there are fewer than two training cells.
     """
     cells, train = check_points(cells=cells, train=train)
     (train,) = check_points(2, train=train)
@@ -134,27 +107,7 @@ def neighbour_ratio(cells: ArrayLike, train: ArrayLike) -> tuple[NDArray[np.floa
 
 
 def near_limit(train: ArrayLike, *, quantile: float = NEAR_QUANTILE, random_state: int = 0) -> float:
-    """Return the ratio below which a cell is a near copy.
-
-    Parameters
-    ----------
-    train
-        Coordinates of at least three training cells, (n_train, n_dims); components fitted on other cells.
-    quantile
-        Share of real cells to be called near copies, in (0, 1).
-    random_state
-        Seed of the sample of :data:`LIMIT_CELLS` training cells, when there are more.
-
-    Returns
-    -------
-    float
-        The ``quantile`` of the ratios (:func:`neighbour_ratio`) of training cells, each against the others.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three training cells, or ``quantile`` is out of range.
-    """
+    """Return the ratio below which a cell is a near copy."""
     (train,) = check_points(3, train=train)
     if not 0 < quantile < 1:
         msg = f"quantile is {quantile}; expected a share between 0 and 1"

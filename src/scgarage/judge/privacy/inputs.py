@@ -24,24 +24,12 @@ Rows = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Population:
-    """Values, types and donors of some cells.
+    """Values, types and donors of some cells."""
 
-    Attributes
-    ----------
-    values
-        Counts or log1p CP10k of the genes that the generator modelled, CSR (n_cells, n_genes).
-    totals
-        Counts of each cell over all genes, (n_cells,); ``None`` for log-normalised values.
-    labels
-        Type of each cell, (n_cells,); one and the same where types are not known.
-    donors
-        Donor of each cell, (n_cells,), or ``None``.
-    """
-
-    values: sparse.csr_matrix
-    totals: NDArray[np.float64] | None
-    labels: NDArray[np.str_]
-    donors: NDArray[np.str_] | None = None
+    values: sparse.csr_matrix  # counts or log1p CP10k of the genes that the generator modelled, CSR (n_cells, n_genes)
+    totals: NDArray[np.float64] | None  # counts of each cell over all genes, (n_cells,); None for log-normalised values
+    labels: NDArray[np.str_]  # type of each cell, (n_cells,); one and the same where types are not known
+    donors: NDArray[np.str_] | None = None  # donor of each cell, (n_cells,), or None
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -83,13 +71,7 @@ class Population:
         labels_key: str | None = None,
         donor_key: str | None = None,
     ) -> "Population":
-        """Take values of some genes, types and donors from an AnnData.
-
-        Raises
-        ------
-        InputError
-            If a column is missing or has missing values.
-        """
+        """Take values of some genes, types and donors from an AnnData."""
         values = sparse.csr_matrix(expression_matrix(cells, layer))
         return cls(
             values[:, genes],
@@ -100,13 +82,7 @@ class Population:
 
 
 def column(cells: AnnData, key: str) -> NDArray[np.str_]:
-    """Return a complete column of the real cells' ``obs`` as strings.
-
-    Raises
-    ------
-    InputError
-        If the column is missing or has missing values.
-    """
+    """Return a complete column of the real cells' ``obs`` as strings."""
     if key not in cells.obs:
         available = ", ".join(map(repr, cells.obs.columns)) or "none"
         msg = f"the real cells' obs has no {key!r}; available: {available}"
@@ -123,31 +99,14 @@ N_TOP_GENES = 1000
 
 @dataclass(frozen=True)
 class Space:
-    """Genes and components.
+    """Genes and components."""
 
-    Attributes
-    ----------
-    genes
-        Numbers of the selected genes, (n_selected,).
-    components
-        Components of log1p CP10k of those genes.
-    """
-
-    genes: NDArray[np.intp]
-    components: Components
+    genes: NDArray[np.intp]  # numbers of the selected genes, (n_selected,)
+    components: Components  # components of log1p CP10k of those genes
 
     @classmethod
     def fit(cls, reference: Population, n_pcs: int, rng: np.random.Generator) -> Self:
-        """Select genes and fit components on reference cells, at most ``REFERENCE_LIMIT`` of them.
-
-        Neither members nor non-members take part: genes or components chosen with one of the two put the
-        other further away.
-
-        Raises
-        ------
-        InputError
-            If there are too few cells or genes.
-        """
+        """Select genes and fit components on reference cells, at most ``REFERENCE_LIMIT`` of them."""
         sample = reference.take(rng.permutation(len(reference))[:REFERENCE_LIMIT])
         genes = np.flatnonzero(select_hvg(sample.log_expr(), N_TOP_GENES))
         components = Components.fit(sample.log_expr(genes), n_pcs, random_state=int(rng.integers(2**31)))
@@ -160,35 +119,15 @@ class Space:
 
 @dataclass(frozen=True)
 class Division:
-    """Held-out cells, divided.
+    """Held-out cells, divided."""
 
-    Attributes
-    ----------
-    reference
-        Real cells that fit the components and calibrate the attacks.
-    attacked
-        Real cells that the model has not seen and that the attacks must not take for members.
-    donors_differ
-        Whether no donor is on two sides; then donors and not cells are what is resampled.
-    """
-
-    reference: Population
-    attacked: Population
-    donors_differ: bool
+    reference: Population  # real cells that fit the components and calibrate the attacks
+    attacked: Population  # real cells that the model has not seen and that the attacks must not take for members
+    donors_differ: bool  # whether no donor is on two sides; then donors and not cells are what is resampled
 
 
 def divide(train: Population, validation: Population, test: Population, rng: np.random.Generator) -> Division | None:
-    """Divide held-out cells into a reference and attacked cells.
-
-    Half of the test cells, stratified by type, are attacked; the others and the validation cells are the
-    reference. When train and test have no donor in common, whole donors go to either side: a reference that
-    shared its donors with the non-members only would make them look less like members.
-
-    Returns
-    -------
-    Division or None
-        ``None`` when the test part has one donor and there are no validation cells, so that no reference is left.
-    """
+    """Divide held-out cells into a reference and attacked cells."""
     differ = _differ(train, test)
     halves = _halve_donors(test, rng) if differ else halve(test.labels, rng)
     reference, attacked = (test.take(rows) for rows in halves)
@@ -200,22 +139,7 @@ def divide(train: Population, validation: Population, test: Population, rng: np.
 def match(
     members: NDArray[np.str_], non_members: NDArray[np.str_], *, n_cells: int, rng: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Draw as many members as non-members of every type.
-
-    Parameters
-    ----------
-    members, non_members
-        Types, (n_members,) and (n_non_members,).
-    n_cells
-        Cells of either side at most.
-    rng
-        Source of the draw.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Rows of members and rows of non-members, the same number of each type.
-    """
+    """Draw as many members as non-members of every type."""
     # Shuffled first, so that every type loses its share when there are more than n_cells pairs.
     orders = [rng.permutation(len(labels)) for labels in (members, non_members)]
     pairs: list[list[Rows]] = [[], []]
@@ -257,43 +181,22 @@ SHARED = 0.05
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything that the checks are about.
+    """Everything that the checks are about."""
 
-    Attributes
-    ----------
-    synthetic, train, validation, test
-        Cells; without held-out cells the last two are empty.
-    groups
-        Masks over the training cells: ``"all"``, and ``"rare"`` and ``"seeds"`` where there are any.
-    value_kind
-        What the values are.
-    settings
-        Keys and numbers that the record shows, plain values.
-    notes
-        What a reader should know first.
-    other_split
-        Whether the model was fitted on another split, so that held-out cells may be training cells.
-    """
-
-    synthetic: Population
+    synthetic: Population  # cells; without held-out cells the last two are empty
     train: Population
     validation: Population
     test: Population
+    # masks over the training cells: "all", and "rare" and "seeds" where there are any
     groups: dict[str, NDArray[np.bool_]]
-    value_kind: ValueKind
-    settings: dict[str, Any]
-    notes: tuple[str, ...]
-    other_split: bool
+    value_kind: ValueKind  # what the values are
+    settings: dict[str, Any]  # keys and numbers that the record shows, plain values
+    notes: tuple[str, ...]  # what a reader should know first
+    other_split: bool  # whether the model was fitted on another split, so that held-out cells may be training cells
 
 
 def as_split(real: Split | AnnData, holdout: AnnData | None, labels_key: str | None, donor_key: str | None) -> Split:
-    """Return the real cells as a :class:`~scgarage.pp.Split`.
-
-    Raises
-    ------
-    InputError
-        If a split comes with a holdout of its own beside it, or something else was given.
-    """
+    """Return the real cells as a :class:`~scgarage.pp.Split`."""
     if isinstance(real, Split):
         if holdout is not None:
             msg = "a Split has its own held-out cells; leave holdout= out, or pass split.train instead of the split"
@@ -317,14 +220,7 @@ def audit_inputs(
     seed_names: Sequence[str] | None,
     layer: str | None,
 ) -> Inputs:
-    """Check the data and bring every part into the same form.
-
-    Raises
-    ------
-    InputError
-        If columns, genes or seed cells are missing, values are of other kinds, or the held-out cells are
-        training cells.
-    """
+    """Check the data and bring every part into the same form."""
     keys = {"labels_key": labels_key or split.labels_key, "donor_key": donor_key or split.donor_key}
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     synthetic_layer = layer if layer in synthetic.layers else None

@@ -27,33 +27,16 @@ NEAR_QUANTILE = 0.01
 
 @dataclass(frozen=True)
 class Threshold:
-    """Limits of one check.
+    """Limits of one check."""
 
-    Attributes
-    ----------
-    limit
-        The check fails when the whole interval lies beyond it: a leak that is not noise.
-    excluded
-        The check passes when the interval excludes anything worse than this. Between the two nothing can be said.
-    worse
-        Which way is worse.
-    reason
-        Why there.
-    """
-
-    limit: float
+    limit: float  # the check fails when the whole interval lies beyond it: a leak that is not noise
+    # the check passes when the interval excludes anything worse than this. Between the two nothing can be said
     excluded: float
-    worse: Literal["higher", "lower"]
-    reason: str
+    worse: Literal["higher", "lower"]  # which way is worse
+    reason: str  # why there
 
     def judge(self, low: float, high: float) -> bool | None:
-        """Return ``False`` for a failure, ``True`` for a pass, ``None`` where the interval allows neither.
-
-        Parameters
-        ----------
-        low, high
-            Bounds of the 95 % interval; NaN allows neither.
-        """
+        """Return ``False`` for a failure, ``True`` for a pass, ``None`` where the interval allows neither."""
         best, worst = (low, high) if self.worse == "higher" else (-high, -low)
         sign = 1 if self.worse == "higher" else -1
         if best > sign * self.limit:
@@ -101,35 +84,17 @@ WIDE = "cannot say: the interval is too wide"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found in one group of cells.
+    """What one check found in one group of cells."""
 
-    Attributes
-    ----------
-    check
-        Key of ``THRESHOLDS``.
-    group
-        ``"all"``, ``"rare"``, ``"seeds"`` or ``"donors"``.
-    n_cells
-        Cells (or donors) behind the number: synthetic ones, or members of an attack.
-    value, low, high
-        Result and its 95 % interval; NaN when there is none.
-    floor
-        What fresh real cells have.
-    obstacle
-        Why the number may not be judged; empty when it may.
-    note
-        What else to know about it.
-    """
-
-    check: str
-    group: str
-    n_cells: int
-    value: float = float("nan")
+    check: str  # key of THRESHOLDS
+    group: str  # "all", "rare", "seeds" or "donors"
+    n_cells: int  # cells (or donors) behind the number: synthetic ones, or members of an attack
+    value: float = float("nan")  # result and its 95 % interval; NaN when there is none
     low: float = float("nan")
     high: float = float("nan")
-    floor: float = float("nan")
-    obstacle: str = ""
-    note: str = ""
+    floor: float = float("nan")  # what fresh real cells have
+    obstacle: str = ""  # why the number may not be judged; empty when it may
+    note: str = ""  # what else to know about it
 
     @property
     def passed(self) -> bool | None:
@@ -183,21 +148,7 @@ WHOSE = {"all": "all cells", "rare": "cells of rare types", "seeds": "seed cells
 
 
 def decide(findings: Sequence[Finding], reasons: Sequence[str]) -> tuple[Level, list[str]]:
-    """Return the verdict and why it is no pass.
-
-    Parameters
-    ----------
-    findings
-        What the checks found.
-    reasons
-        Why the audit is weak whatever they found; empty when nothing is missing.
-
-    Returns
-    -------
-    tuple
-        ``"fail"`` when any check fails; else ``"weak"`` when there are reasons or a check of all cells cannot
-        say; else ``"pass"``.
-    """
+    """Return the verdict and why it is no pass."""
     failed = [_title(finding) for finding in findings if finding.passed is False]
     if failed:
         more = [f"and {len(failed) - REASONS} more"] if len(failed) > REASONS else []

@@ -31,22 +31,7 @@ ONLY_TRAIN = "without held-out cells nothing says how near fresh cells would be"
 
 
 def compare_with_train(inputs: Inputs, synthetic: Population, *, n_pcs: int, rng: np.random.Generator) -> list[Finding]:
-    """Look for near copies and small distances with the training cells only.
-
-    The training cells are divided in two; each half is compared with in components fitted on the other,
-    because components fitted on the very cells that they are compared with put all others nearer together.
-
-    Parameters
-    ----------
-    inputs
-        Real cells.
-    synthetic
-        Synthetic cells, at most some ten thousand.
-    n_pcs
-        Number of components.
-    rng
-        Source of the division.
-    """
+    """Look for near copies and small distances with the training cells only."""
     halves = halve(inputs.train.labels, rng)
     if min(map(len, halves)) < MIN_CELLS:
         return [Finding("near_copies", "all", len(synthetic), obstacle=f"fewer than {2 * MIN_CELLS} training cells")]

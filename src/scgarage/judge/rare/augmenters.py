@@ -34,50 +34,21 @@ MIN_CELLS = 4
 
 @dataclass(frozen=True, eq=False)
 class RealCells:
-    """Real cells of one data set.
+    """Real cells of one data set."""
 
-    Attributes
-    ----------
-    adata
-        The cells with their values, as generators are given them.
-    log_expr
-        log1p CP10k of all genes, CSR, (n_cells, n_genes).
-    types
-        Names of the types, sorted.
-    codes
-        Number of each cell's type, (n_cells,).
-    labels_key
-        Column of ``obs`` with the types.
-    layer
-        Layer with the values, or ``None`` for ``X``.
-    value_kind
-        What the values are.
-    """
-
-    adata: AnnData
-    log_expr: sparse.csr_matrix
-    types: NDArray[np.str_]
-    codes: NDArray[np.intp]
-    labels_key: str
-    layer: str | None
-    value_kind: ValueKind
+    adata: AnnData  # the cells with their values, as generators are given them
+    log_expr: sparse.csr_matrix  # log1p CP10k of all genes, CSR, (n_cells, n_genes)
+    types: NDArray[np.str_]  # names of the types, sorted
+    codes: NDArray[np.intp]  # number of each cell's type, (n_cells,)
+    labels_key: str  # column of obs with the types
+    layer: str | None  # layer with the values, or None for X
+    value_kind: ValueKind  # what the values are
 
     @classmethod
     def of(
         cls, adata: AnnData, *, labels_key: str, layer: str | None = None, max_cells: int = 4000, random_state: int = 0
     ) -> Self:
-        """Check and normalise real cells.
-
-        Raises
-        ------
-        InputError
-            If values or labels cannot be used, or a cell is synthetic.
-
-        Warns
-        -----
-        UserWarning
-            If a type has too few cells to be divided; its cells are left out.
-        """
+        """Check and normalise real cells."""
         adata = guard(adata)
         validate_labels(adata, labels_key, min_cells_per_type=1)
         kind = validate_expression(adata, layer, warn_silent_genes=False)
@@ -116,27 +87,13 @@ N_COMPONENTS = 100
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Cells with types, as a classifier sees them.
+    """Cells with types, as a classifier sees them."""
 
-    Attributes
-    ----------
-    log_expr
-        log1p CP10k of the selected genes, float32, (n_cells, n_genes).
-    codes
-        Number of each cell's type, (n_cells,).
-    n_types
-        Number of types, with or without training cells.
-    balanced_pca
-        Whether every type counts the same for the principal components.
-    balanced_classifier
-        Whether every type counts the same for the classifier.
-    """
-
-    log_expr: NDArray[np.float32]
-    codes: NDArray[np.intp]
-    n_types: int
-    balanced_pca: bool = False
-    balanced_classifier: bool = False
+    log_expr: NDArray[np.float32]  # log1p CP10k of the selected genes, float32, (n_cells, n_genes)
+    codes: NDArray[np.intp]  # number of each cell's type, (n_cells,)
+    n_types: int  # number of types, with or without training cells
+    balanced_pca: bool = False  # whether every type counts the same for the principal components
+    balanced_classifier: bool = False  # whether every type counts the same for the classifier
 
     @cached_property
     def components(self) -> Components:
@@ -175,34 +132,7 @@ def make_cells(
     needed: NDArray[np.intp],
     random_state: int,
 ) -> tuple[sparse.csr_matrix, NDArray[np.intp]]:
-    """Call a generator on some of the real cells and check and normalise what it returns.
-
-    Cells without counts and cells of a type that was not asked for (such as ``"unsure"``) are left out.
-
-    Parameters
-    ----------
-    augmenter
-        The generator.
-    real
-        Real cells.
-    rows
-        Row numbers of the training cells, the only ones that the generator is given.
-    wanted
-        Number of synthetic cells by number of the type.
-    needed
-        Numbers of the types of which there must be a cell.
-    random_state
-        Seed.
-
-    Returns
-    -------
-    log1p CP10k of all genes, CSR (n_made, n_genes), and the number of each cell's type, (n_made,).
-
-    Raises
-    ------
-    InputError
-        If genes, values or types are not those of the training cells, or a needed type is missing.
-    """
+    """Call a generator on some of the real cells and check and normalise what it returns."""
     names = {str(real.types[code]): n_cells for code, n_cells in wanted.items()}
     made = augmenter(real.adata[rows].copy(), names, random_state)
     if real.labels_key not in made.obs:

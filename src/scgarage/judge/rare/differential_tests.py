@@ -200,12 +200,7 @@ def _called(
 
 
 def _divide_type(real: RealCells, groups: NDArray[np.intp]) -> tuple[RealCells, NDArray[np.intp], tuple[int, int]]:
-    """Make two types of two groups of cells.
-
-    Returns
-    -------
-    The cells with the new types, the rows without the other cells of the divided type, and the two types' numbers.
-    """
+    """Make two types of two groups of cells."""
     name = str(real.types[real.codes[groups[0, 0]]])
     labels = real.types[real.codes].astype(object)
     halves = (f"{name} (first half)", f"{name} (second half)")

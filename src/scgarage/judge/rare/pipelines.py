@@ -25,21 +25,11 @@ Probabilities: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """What is the same for all comparators of a split.
+    """What is the same for all comparators of a split."""
 
-    Attributes
-    ----------
-    inverse_penalty
-        ``C`` of the logistic regression, chosen on real training cells.
-    n_trees
-        Trees of the forests.
-    random_state
-        Seed of the forests.
-    """
-
-    inverse_penalty: float = 1.0
-    n_trees: int = 80
-    random_state: int = 0
+    inverse_penalty: float = 1.0  # c of the logistic regression, chosen on real training cells
+    n_trees: int = 80  # trees of the forests
+    random_state: int = 0  # seed of the forests
 
 
 Pipeline: TypeAlias = Callable[[TrainingSet, NDArray[np.float32], Tuning], Probabilities]
@@ -150,18 +140,6 @@ def choose_inverse_penalty(train: TrainingSet, *, random_state: int) -> float:
     and used for every comparator and generator of the split. No test cell and no synthetic cell takes part. A
     choice for each of them would have to fit each generator three times more, and a choice on the test cells
     would favour whatever is tried most often.
-
-    Parameters
-    ----------
-    train
-        Real training cells.
-    random_state
-        Seed of the folds.
-
-    Returns
-    -------
-    float
-        One of ``INVERSE_PENALTIES``.
     """
     folds = _folds(train.codes, random_state)
     weights = 1.0 / np.bincount(train.codes)[train.codes]

@@ -26,21 +26,7 @@ ONE_TO_BEAT_TEXT = "class-balanced principal components with shrunk LDA, the pip
 
 
 def sentences(summary: pd.DataFrame, best: pd.DataFrame) -> list[str]:
-    """Say whether synthetic cells helped.
-
-    Parameters
-    ----------
-    summary
-        Result of :func:`scgarage.judge.rare.scores.summarise`.
-    best
-        Result of :func:`scgarage.judge.rare.scores.best_pipelines` for AUPRC.
-
-    Returns
-    -------
-    list of str
-        For each setting: the verdict of the best pipelines, the pipelines in which AUPRC rose or fell, and F1
-        that rose without it; then what the numbers cannot say.
-    """
+    """Say whether synthetic cells helped."""
     if not len(summary):
         named = [f"{r['setting']}: {_side(r, 'comparator')}" for r in _records(best) if r["against"] == BEST]
         return [f"No synthetic cells took part. Highest AUPRC: {'; '.join(named)}."]
@@ -56,10 +42,7 @@ def sentences(summary: pd.DataFrame, best: pd.DataFrame) -> list[str]:
 
 
 def direction(row: dict[str, Any]) -> int:
-    """Return 1 or -1 when every interval there is lies above or below 0, otherwise 0.
-
-    With several data sets the t interval has to agree with the bootstrap over splits. Too few splits give 0.
-    """
+    """Return 1 or -1 when every interval there is lies above or below 0, otherwise 0."""
     if row["n_splits"] < MIN_SPLITS:
         return 0
     bounds = [(row["low"], row["high"]), (row["t_low"], row["t_high"])]

@@ -95,20 +95,6 @@ def prevalence_weights(
     .. math:: w_i = \frac{p \, n_0}{(1 - p \, T) \, n_t} \text{ for cells of target } t, \quad 1 \text{ otherwise}
 
     with :math:`T` targets and :math:`n_0` cells of other types.
-
-    Parameters
-    ----------
-    codes
-        Number of the type of each test cell, (n_cells,).
-    targets
-        Numbers of the target types.
-    prevalence
-        Share of the weight of each target, :math:`p`; ``None`` gives every cell the weight 1.
-
-    Returns
-    -------
-    numpy.ndarray
-        Weights, (n_cells,), float64.
     """
     weights = np.ones(len(codes))
     if prevalence is None:
@@ -127,24 +113,6 @@ def score_type(
 
     AUPRC, :math:`\sum_k (R_k - R_{k-1}) P_k`, uses the ranking of the cells by the target's probability and no
     threshold. F1 and recall use the threshold that the classifier comes with: the most probable type wins.
-
-    Parameters
-    ----------
-    probabilities
-        Probability of each type, (n_cells, n_types).
-    codes
-        Number of the real type of each cell, (n_cells,).
-    target
-        Number of the type in question.
-    weights
-        Weight of each cell, (n_cells,).
-
-    Returns
-    -------
-    dict
-        A value in [0, 1] for each name of ``SCORES``. ``macro_f1`` is the mean F1 over the types among the test
-        cells. ``f1_best_threshold`` is the largest F1 over all thresholds on *these* cells: what F1 could be with
-        a perfectly set threshold, an upper bound and no score that a user can reach.
 
     References
     ----------
@@ -184,57 +152,18 @@ MIN_TEST_CUT = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """One division of the cells.
+    """One division of the cells."""
 
-    Attributes
-    ----------
-    setting
-        ``"as it is"`` or, for example, ``"5 training cells"``.
-    split
-        Number of the split.
-    train, test
-        Row numbers of the cells.
-    targets
-        Numbers of the target types.
-    weights
-        Weight of each test cell.
-    """
-
-    setting: str
-    split: int
-    train: NDArray[np.intp]
+    setting: str  # "as it is" or, for example, "5 training cells"
+    split: int  # number of the split
+    train: NDArray[np.intp]  # row numbers of the cells
     test: NDArray[np.intp]
-    targets: NDArray[np.intp]
-    weights: NDArray[np.float64]
+    targets: NDArray[np.intp]  # numbers of the target types
+    weights: NDArray[np.float64]  # weight of each test cell
 
 
 def folds(codes: NDArray[np.intp], design: Design, settings: UtilitySettings, *, random_state: int) -> Iterator[Fold]:
-    """Divide the cells of one data set again and again.
-
-    Parameters
-    ----------
-    codes
-        Number of the type of each cell, (n_cells,).
-    design
-        ``"as it is"``: the targets are all rare types, and test cells count as they are. ``"down-sampling"``: the
-        targets are abundant types that take turns, cut to each of ``n_training_cells`` and weighted to
-        ``prevalence`` in the test; the training cells of a smaller number are among those of a larger one, and
-        the test cells are the same.
-    settings
-        Sizes.
-    random_state
-        Seed; the splits do not depend on how many there are.
-
-    Yields
-    ------
-    Fold
-        The divisions, split by split.
-
-    Raises
-    ------
-    InputError
-        If no type can be a target.
-    """
+    """Divide the cells of one data set again and again."""
     eligible = eligible_types(codes, design, settings)
     # Two types must be left whole: with fewer, the task is no longer to find one type among others.
     n_targets = min(settings.n_targets, len(eligible), int(codes.max()) - 1)
@@ -319,46 +248,17 @@ COMPARATOR, GENERATOR, ONLY_SYNTHETIC = "comparator", "synthetic", "synthetic-on
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """Who takes part.
+    """Who takes part."""
 
-    Attributes
-    ----------
-    comparators, augmenters, pipelines
-        By name.
-    synthetic_only
-        Whether classifiers are trained on synthetic cells alone as well.
-    settings
-        Sizes.
-    """
-
-    comparators: Mapping[str, Comparator]
+    comparators: Mapping[str, Comparator]  # by name
     augmenters: Mapping[str, Augmenter]
     pipelines: Mapping[str, Pipeline]
-    synthetic_only: bool
-    settings: UtilitySettings
+    synthetic_only: bool  # whether classifiers are trained on synthetic cells alone as well
+    settings: UtilitySettings  # sizes
 
 
 def score_fold(name: str, real: RealCells, fold: Fold, contest: Contest, *, random_state: int) -> list[dict[str, Any]]:
-    """Fit every pipeline on every training set and score the targets among the test cells.
-
-    Parameters
-    ----------
-    name
-        Name of the data set.
-    real
-        Its cells.
-    fold
-        Division of the cells.
-    contest
-        Comparators, generators and pipelines.
-    random_state
-        Seed, the same for all of them.
-
-    Returns
-    -------
-    list of dict
-        Rows of the tidy table.
-    """
+    """Fit every pipeline on every training set and score the targets among the test cells."""
     train_expr = real.log_expr[fold.train]
     genes = np.flatnonzero(select_hvg(train_expr, contest.settings.n_top_genes))
     train = TrainingSet(train_expr[:, genes].toarray(), real.codes[fold.train], len(real.types))
@@ -432,19 +332,7 @@ KEYS = ["setting", "pipeline", "metric"]
 
 
 def split_values(table: pd.DataFrame) -> pd.DataFrame:
-    """Average over the targets of a split.
-
-    Parameters
-    ----------
-    table
-        The tidy table.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``setting``, ``pipeline``, ``metric``, ``data_set``, ``split``; a column for each comparator and
-        generator.
-    """
+    """Average over the targets of a split."""
     unit = [*KEYS, "data_set", "split"]
     return table.pivot_table(index=unit, columns="comparator", values="value", aggfunc="mean", sort=False)
 
@@ -453,22 +341,6 @@ def paired_difference(difference: "pd.Series[float]", *, random_state: int = 0) 
     r"""Return the mean of paired differences with two intervals.
 
     .. math:: \bar\Delta = \frac1D \sum_d \frac1{S_d} \sum_s \Delta_{ds}
-
-    Parameters
-    ----------
-    difference
-        Differences :math:`\Delta_{ds}`, with the index levels ``data_set`` and ``split``.
-    random_state
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    dict
-        ``difference``: the mean; ``low``, ``high``: 95 % percentile interval of 2,000 bootstraps of the splits
-        inside each data set (NaN with fewer than 5); ``t_low``, ``t_high``: 95 % t interval over the means of
-        the data sets (NaN with a single data set); ``n_splits``, ``n_data_sets`` and ``n_positive``, the number
-        of data sets with a mean above 0. Splits share cells, so the bootstrap interval is too narrow; for new
-        data the t interval is the honest one.
     """
     groups = [group.to_numpy() for _, group in difference.groupby(level="data_set", sort=False)]
     means = np.array([group.mean() for group in groups])
@@ -525,23 +397,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_pipelines(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Compare the best pipeline without synthetic cells with the best one with them.
-
-    Parameters
-    ----------
-    table
-        The tidy table.
-    metric
-        Name of a score.
-
-    Returns
-    -------
-    pandas.DataFrame
-        For each setting a row ``against == "best comparator"``: the pipeline and comparator with the highest
-        mean, the pipeline and generator with the highest mean, and their paired difference. When class-balanced
-        components with shrunk LDA took part, a second row compares the latter with these. The best of either
-        side is chosen with the numbers that are shown, so the side with more contestants is favoured.
-    """
+    """Compare the best pipeline without synthetic cells with the best one with them."""
     kinds = table.drop_duplicates("comparator").set_index("comparator")["kind"]
     rows: list[dict[str, Any]] = []
     for setting, group in table[table["metric"] == metric].groupby("setting", sort=False):

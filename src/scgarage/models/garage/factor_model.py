@@ -95,21 +95,7 @@ class FactorConfig:
 
 
 def factor_genes(log_expr: sparse.csr_matrix, strata: NDArray[np.int64], n_genes: int | None) -> NDArray[np.int64]:
-    """Return the genes whose log expression varies most within types.
-
-    Factors say how genes vary together within a type. The variance is taken as it is, not relative to what is usual for
-    the mean as for highly variable genes: half of those have few counts, and say little about a cell. Genes left out
-    are regressed on the factors and come back with weaker correlations than they had.
-
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k of all genes, (n_cells, n_genes).
-    strata
-        Stratum of each cell, (n_cells,).
-    n_genes
-        Number of genes at most; ``None`` takes every gene.
-    """
+    """Return the genes whose log expression varies most within types."""
     if n_genes is None or n_genes >= log_expr.shape[1]:
         return np.arange(log_expr.shape[1])
     variation = np.zeros(log_expr.shape[1])
@@ -126,24 +112,12 @@ N_VOTES = 5
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of training cells, and to which of them other cells belong; not kept after fitting.
+    """Groups of training cells, and to which of them other cells belong; not kept after fitting."""
 
-    Attributes
-    ----------
-    parent
-        Type that each group is part of, (n_groups,).
-    codes
-        Group of each training cell, (n_cells,).
-    components
-        Space in which cells are compared.
-    points
-        Training cells there, (n_cells, n_components).
-    """
-
-    parent: NDArray[np.int64]
-    codes: NDArray[np.int64]
-    components: Components
-    points: NDArray[np.float32]
+    parent: NDArray[np.int64]  # type that each group is part of, (n_groups,)
+    codes: NDArray[np.int64]  # group of each training cell, (n_cells,)
+    components: Components  # space in which cells are compared
+    points: NDArray[np.float32]  # training cells there, (n_cells, n_components)
 
     @classmethod
     def find(
@@ -156,24 +130,7 @@ class Groups:
         resolution: float,
         random_state: int,
     ) -> Self:
-        """Divide types into islands, communities whose cells have most of their neighbours among themselves.
-
-        Parameters
-        ----------
-        log_expr
-            log1p CP10k of the highly variable genes, (n_cells, n_genes).
-        types
-            Type of each cell, (n_cells,).
-        n_types
-            Number of types.
-        smallest
-            Cells that a group has at least. Cells of a type that are in none are a group of their own if they are as
-            many, else they join their neighbours'.
-        resolution
-            Leiden resolution; half of it, itself and twice as much are looked at.
-        random_state
-            Seed.
-        """
+        """Divide types into islands, communities whose cells have most of their neighbours among themselves."""
         components = Components.fit(log_expr, 50, random_state=random_state)
         points = components.transform(log_expr)
         found = islands(points, resolution / 2, random_state=random_state)
@@ -248,18 +205,7 @@ def _repeat(
 
 
 class FactorModel(GenerativeModel):
-    """Free marginals and shared factors; a subclass says where among the factors new cells lie.
-
-    1. Every gene has, in every type and batch, a free distribution of rates given the library size
-       (:class:`PoissonMixture`), so that means, zeros, variances and outlying cells are those of the data.
-    2. Shared factors say how genes go together (:class:`Factors`), fitted by Gibbs sampling on the highly variable
-       genes; the loadings of all other genes are regressed on them.
-    3. From a position, factors and log library size, fresh counts are drawn for every gene. What equals a training
-       cell, or lies too near to one (:class:`DistanceFloor`), is drawn anew and counted.
-
-    A subclass writes :meth:`place`, :meth:`positions`, ``skeleton``, ``phases`` and ``learn``, which calls
-    :meth:`_forget` at its end.
-    """
+    """Free marginals and shared factors; a subclass says where among the factors new cells lie."""
 
     Config: ClassVar[type[Any]] = FactorConfig
     needs_labels = False
@@ -274,11 +220,7 @@ class FactorModel(GenerativeModel):
 
     @abstractmethod
     def place(self, data: TrainingData, rows: NDArray[np.int64]) -> None:
-        """Fit what new positions are drawn from.
-
-        ``_draws`` holds draws of the positions of the training cells in ``rows``, (n_draws, n_rows, n_dims) with the
-        log library size last, and ``_codes`` their strata, (n_rows,).
-        """
+        """Fit what new positions are drawn from."""
 
     @abstractmethod
     def positions(

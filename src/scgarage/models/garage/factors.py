@@ -15,22 +15,13 @@ FAR = 6.0
 
 @dataclass(frozen=True)
 class Censored:
-    """Intervals of the latent scores of some cells and genes.
+    """Intervals of the latent scores of some cells and genes."""
 
-    Attributes
-    ----------
-    zero
-        Score below which the cell shows no count, (n_cells, n_genes) float32; of no meaning at the entries below.
-    rows, columns
-        Entries with a count, (n_entries,).
-    low, high
-        Their intervals, (n_entries,); equal where the value is continuous.
-    """
-
+    # score below which the cell shows no count, (n_cells, n_genes) float32; of no meaning at the entries below
     zero: NDArray[np.float32]
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int64]  # entries with a count, (n_entries,)
     columns: NDArray[np.int64]
-    low: NDArray[np.float64]
+    low: NDArray[np.float64]  # their intervals, (n_entries,); equal where the value is continuous
     high: NDArray[np.float64]
 
 
@@ -46,22 +37,6 @@ def draw_scores(
     r"""Draw scores from normal distributions cut to their intervals.
 
     .. math:: z_{ij} \sim N(m_{ij}, \psi_j^2) \; \text{given} \; a_{ij} < z_{ij} < b_{ij}
-
-    Parameters
-    ----------
-    cells
-        The intervals.
-    mean
-        Means, (n_cells, n_genes).
-    spread
-        Standard deviations, (n_genes,).
-    rng
-        Source of the draws.
-
-    Returns
-    -------
-    numpy.ndarray
-        Scores, (n_cells, n_genes) float32.
     """
     scores = (cells.zero - mean) / spread
     special.ndtr(scores, out=scores)
@@ -95,21 +70,14 @@ class Factors:
     together. Fitted by Gibbs sampling with the scores drawn inside their intervals: scores randomised once instead
     weaken the correlations of genes with few counts.
 
-    Attributes
-    ----------
-    loadings
-        :math:`w`, (n_genes, n_factors and known ones).
-    noise
-        :math:`\psi`, (n_genes,).
-
     References
     ----------
     Hoff, Extending the rank likelihood for semiparametric copula estimation, 2007, doi:10.1214/07-AOAS107.
     Murray et al., Bayesian Gaussian copula factor models for mixed data, 2013, doi:10.1080/01621459.2012.762328.
     """
 
-    loadings: NDArray[np.float32]
-    noise: NDArray[np.float32]
+    loadings: NDArray[np.float32]  # w, (n_genes, n_factors and known ones)
+    noise: NDArray[np.float32]  # \psi, (n_genes,)
 
     @classmethod
     def fit(
@@ -123,30 +91,7 @@ class Factors:
         rng: np.random.Generator,
         known: NDArray[np.float32] | None = None,
     ) -> tuple[Self, NDArray[np.float32]]:
-        """Fit loadings and draw the factors of the training cells.
-
-        Parameters
-        ----------
-        cells
-            Intervals of the scores.
-        n_factors
-            Number of factors.
-        n_sweeps
-            Gibbs sweeps before draws are kept.
-        n_kept
-            Draws of the factors to keep.
-        ridge
-            Precision of the loadings' prior, in cells.
-        rng
-            Source of the draws.
-        known
-            Standardised values of the known factors, (n_cells, n_known).
-
-        Returns
-        -------
-        tuple
-            The model and draws of the factors, (n_kept, n_cells, n_factors).
-        """
+        """Fit loadings and draw the factors of the training cells."""
         n_cells, n_genes = cells.zero.shape
         n_factors = min(n_factors, n_cells - 1, n_genes)
         plain = np.zeros((n_cells, n_genes), dtype=np.float32)
@@ -277,24 +222,12 @@ class GibbsSettings:
 
 @dataclass(frozen=True)
 class Cells:
-    """Real cells as the decoder sees them.
+    """Real cells as the decoder sees them."""
 
-    Attributes
-    ----------
-    values
-        Counts or log-normalised values of all genes, CSR (n_cells, n_genes).
-    totals
-        Library sizes; ones where there are none, (n_cells,).
-    strata
-        Number of the stratum of each cell, (n_cells,).
-    depth
-        How deep each cell is among those of its stratum, a known factor, (n_cells, 1).
-    """
-
-    values: sparse.csr_matrix
-    totals: NDArray[np.float64]
-    strata: NDArray[np.int64]
-    depth: NDArray[np.float32]
+    values: sparse.csr_matrix  # counts or log-normalised values of all genes, CSR (n_cells, n_genes)
+    totals: NDArray[np.float64]  # library sizes; ones where there are none, (n_cells,)
+    strata: NDArray[np.int64]  # number of the stratum of each cell, (n_cells,)
+    depth: NDArray[np.float32]  # how deep each cell is among those of its stratum, a known factor, (n_cells, 1)
 
     def take(self, rows: NDArray[np.int64]) -> "Cells":
         """Return some of the cells."""
@@ -303,18 +236,10 @@ class Cells:
 
 @dataclass(frozen=True)
 class Decoder:
-    """Loadings and noise of all genes; those outside the selection are regressed on its factors.
+    """Loadings and noise of all genes; those outside the selection are regressed on its factors."""
 
-    Attributes
-    ----------
-    loadings
-        (n_genes, n_factors and the depth).
-    noise
-        (n_genes,).
-    """
-
-    loadings: NDArray[np.float32]
-    noise: NDArray[np.float32]
+    loadings: NDArray[np.float32]  # (n_genes, n_factors and the depth)
+    noise: NDArray[np.float32]  # (n_genes,)
 
     @classmethod
     def fit(
@@ -325,13 +250,7 @@ class Decoder:
         gibbs: GibbsSettings,
         rng: np.random.Generator,
     ) -> tuple[Self, NDArray[np.float32]]:
-        """Fit the factors on the selected genes, then the loadings of the others.
-
-        Returns
-        -------
-        tuple
-            The decoder, and draws of the cells' factors, (n_kept, n_cells, n_factors).
-        """
+        """Fit the factors on the selected genes, then the loadings of the others."""
         factors, draws = Factors.fit(
             censor(cells, marginal, selected),
             n_factors=gibbs.n_factors,
@@ -373,23 +292,7 @@ class Decoder:
         marginal: Marginal,
         rng: np.random.Generator,
     ) -> sparse.csr_matrix:
-        """Draw the values of all genes, CSR float32 (n_cells, n_genes), from factors (n_cells, n_factors) and depth.
-
-        Parameters
-        ----------
-        factors
-            Factors, (n_cells, n_factors).
-        depth
-            How deep each cell is among those of its stratum, (n_cells, 1).
-        totals
-            Library sizes, (n_cells,).
-        strata
-            Stratum of each cell, (n_cells,).
-        marginal
-            Distribution of each gene in each stratum.
-        rng
-            Source of the draws.
-        """
+        """Draw the values of all genes, CSR float32 (n_cells, n_genes), from factors (n_cells, n_factors) and depth."""
         parts = []
         every_factor = np.hstack([factors, depth])
         everything = slice(0, len(self.noise))

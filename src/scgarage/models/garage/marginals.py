@@ -36,22 +36,6 @@ class PoissonMixture:
     :math:`\rho`; a free one also holds zero inflation and the few cells of a type with far more counts than the others,
     for which a negative binomial gives every cell too heavy a tail.
 
-    Attributes
-    ----------
-    share
-        Mean share of a cell's counts that fall on each gene, (n_strata, n_genes).
-    slope
-        Change of the log share with the standardised log library size, (n_strata, n_genes).
-    centre, spread
-        Mean and standard deviation of the log library sizes, (n_strata,).
-    weights
-        Weights of the relative rates :data:`~scgarage.models.garage.mixture.GRID`,
-        (n_strata, n_genes, n_components).
-    knots
-        Log library sizes of the table, (n_knots,).
-    highest
-        Highest count of each gene that is ever drawn, (n_genes,): twice what was seen.
-
     References
     ----------
     Kiefer and Wolfowitz, Consistency of the maximum likelihood estimator in the presence of infinitely many incidental
@@ -60,13 +44,14 @@ class PoissonMixture:
     doi:10.1073/pnas.1721085115.
     """
 
-    share: NDArray[np.float32]
-    slope: NDArray[np.float32]
-    centre: NDArray[np.float64]
+    share: NDArray[np.float32]  # mean share of a cell's counts that fall on each gene, (n_strata, n_genes)
+    slope: NDArray[np.float32]  # change of the log share with the standardised log library size, (n_strata, n_genes)
+    centre: NDArray[np.float64]  # mean and standard deviation of the log library sizes, (n_strata,)
     spread: NDArray[np.float64]
+    # weights of the relative rates :data:~scgarage.models.garage.mixture.GRID, (n_strata, n_genes, n_components)
     weights: NDArray[np.float32]
-    knots: NDArray[np.float64]
-    highest: NDArray[np.float32]
+    knots: NDArray[np.float64]  # log library sizes of the table, (n_knots,)
+    highest: NDArray[np.float32]  # highest count of each gene that is ever drawn, (n_genes,): twice what was seen
 
     @classmethod
     def fit(
@@ -80,25 +65,7 @@ class PoissonMixture:
         mean_prior: float,
         weight_prior: float,
     ) -> Self:
-        """Estimate from training cells.
-
-        Parameters
-        ----------
-        counts
-            Counts, CSC (n_cells, n_genes).
-        totals
-            Library sizes over all genes, (n_cells,).
-        strata
-            Number of the stratum of each cell, (n_cells,).
-        depth
-            Standardises the library sizes.
-        prior_share
-            What the mean shares are drawn to, (n_strata, n_genes).
-        mean_prior
-            Cells that ``prior_share`` is worth; small, for drawing a rare type's mean to its relatives harms.
-        weight_prior
-            Cells that the pooled weights are worth.
-        """
+        """Estimate from training cells."""
         n_strata = len(prior_share)
         sizes = np.bincount(strata, minlength=n_strata)
         slope, exposure = fit_slopes(counts, totals, strata, depth)
@@ -236,20 +203,10 @@ EDGE = 1 / 32
 
 @dataclass(frozen=True)
 class Hurdle:
-    """Zero with the stratum's zero fraction, else the quantiles of the values seen.
+    """Zero with the stratum's zero fraction, else the quantiles of the values seen."""
 
-    Small strata borrow from the gene's quantiles over all strata. Library sizes are unknown and not used.
-
-    Attributes
-    ----------
-    zero
-        Probability of zero, (n_strata, n_genes).
-    values
-        Quantiles of the values above zero at :data:`LEVELS`, (n_strata, n_genes, n_levels).
-    """
-
-    zero: NDArray[np.float32]
-    values: NDArray[np.float32]
+    zero: NDArray[np.float32]  # probability of zero, (n_strata, n_genes)
+    values: NDArray[np.float32]  # quantiles of the values above zero at :data:LEVELS, (n_strata, n_genes, n_levels)
 
     @classmethod
     def fit(
@@ -263,11 +220,7 @@ class Hurdle:
         mean_prior: float,
         weight_prior: float,
     ) -> Self:
-        """Estimate from log-normalised values, CSC (n_cells, n_genes), and stratum numbers, (n_cells,).
-
-        ``mean_prior`` and ``weight_prior`` are the cells that the zero fraction and the quantiles over all strata are
-        worth; ``totals`` and ``depth`` are unused.
-        """
+        """Estimate from log-normalised values, CSC (n_cells, n_genes), and stratum numbers, (n_cells,)."""
         del totals, depth
         n_strata = len(prior_share)
         # A trace, so that strata without cells and genes without values are what the others are.
@@ -294,11 +247,7 @@ class Hurdle:
         strata: NDArray[np.int64],
         genes: NDArray[np.int64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the cumulative probabilities of single values above zero.
-
-        Low and high are the same, but at the smallest and the largest value, whose levels 0 and 1 would be infinite
-        scores: these get an interval as wide as :data:`EDGE`.
-        """
+        """Return the cumulative probabilities of single values above zero."""
         del totals
         quantiles = self.values[strata, genes].astype(np.float64)
         rows = np.arange(len(values))

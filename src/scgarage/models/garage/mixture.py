@@ -41,22 +41,7 @@ def zero_probability(means: NDArray[np.floating]) -> NDArray[np.floating]:
 def climb(
     weights: Rows, means: Rows, *, target: NDArray[np.float64] | None = None, upto: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Sum a mixture's probabilities from zero upwards until they reach ``target`` or the count ``upto``.
-
-    Parameters
-    ----------
-    weights, means
-        Weights and mean counts of the components, (n_entries, n_components).
-    target
-        Cumulative probability to reach, (n_entries,): gives quantiles.
-    upto
-        Count to reach, (n_entries,): gives cumulative probabilities.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        The counts reached (at most :data:`LIMIT`), their cumulative probabilities, and those of the counts below them.
-    """
+    """Sum a mixture's probabilities from zero upwards until they reach ``target`` or the count ``upto``."""
     terms = weights * zero_probability(means)
     ratio = means / (SHAPE + means)
     cdf = terms.sum(axis=1)
@@ -82,16 +67,7 @@ _TABLE: NDArray[np.float64] = np.vstack(
 
 
 def relative_cdf() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return points on the axis of relative rates and each component's cumulative distribution there.
-
-    A component is a Gamma distribution of relative rates; deep counts follow it without visible Poisson noise. A
-    mixture's distribution is ``weights @ table``.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Points, (n_points,), and the table, (n_components, n_points).
-    """
+    """Return points on the axis of relative rates and each component's cumulative distribution there."""
     return _POINTS, _TABLE
 
 
@@ -126,21 +102,6 @@ def fit_weights(
 
     .. math:: w_{sjk} \leftarrow \frac{\sum_{i \in s} q_{ijk} + \alpha w_{jk}}{n_s + \alpha}, \qquad
        q_{ijk} \propto w_{sjk} P(c_{ij} \mid \rho_k)
-
-    Parameters
-    ----------
-    counts
-        Counts, CSC (n_cells, n_genes).
-    totals
-        Library sizes, (n_cells,).
-    strata
-        Number of the stratum of each cell, (n_cells,).
-    share
-        Mean share of each gene, (n_strata, n_genes).
-    prior
-        Cells that the pooled weights are worth.
-    tilt
-        Slopes of the log shares, (n_strata, n_genes), and what they are slopes against, (n_cells,).
     """
     tilt = (np.zeros(share.shape), np.zeros(len(totals))) if tilt is None else tilt
     n_strata, n_genes = share.shape
@@ -194,14 +155,7 @@ def _observations(
     share: NDArray[np.float64],
     tilt: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-    """Return what was seen: every count, and for each stratum and gene the cells without one, in groups of like depth.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Likelihoods up to a factor, (n_observations, n_components); stratum and gene as one number, and how many cells
-        there are of each observation, both (n_observations,).
-    """
+    """Return what was seen: every count, and by stratum and gene the cells without one, in groups of like depth."""
     n_genes = share.shape[1]
     entries = counts.tocoo()
     rows, genes = entries.row.astype(np.int64), entries.col.astype(np.int64)
@@ -226,13 +180,7 @@ def _zeros(
     share: NDArray[np.float64],
     tilt: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return, for each depth bin, the number of cells without a count and their likelihood.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Numbers, (n_bins, n_strata, n_genes), and likelihoods, (n_bins, n_strata, n_genes, n_components).
-    """
+    """Return, for each depth bin, the number of cells without a count and their likelihood."""
     n_strata, n_genes = share.shape
     bins = np.empty(len(totals), dtype=np.int64)
     depth, middle = np.ones((DEPTH_BINS, n_strata)), np.zeros((DEPTH_BINS, n_strata))

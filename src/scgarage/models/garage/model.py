@@ -47,19 +47,7 @@ def choose_jitter(
     candidates: Sequence[float],
     rng: np.random.Generator,
 ) -> float:
-    """Return the smallest jitter at which positions are no nearer to training than to validation cells.
-
-    Parameters
-    ----------
-    latent
-        The latent distribution.
-    validation
-        Positions of validation cells, (n_validation, n_dims), or ``None``.
-    candidates
-        Jitters to choose from, the smallest first; the last one is the answer when none passes.
-    rng
-        Source of the draws.
-    """
+    """Return the smallest jitter at which positions are no nearer to training than to validation cells."""
     if validation is None or len(validation) < MIN_VALIDATION or not len(latent.seeds):
         return float(candidates[-1])
     scale, train = latent.scale(), latent.positions
@@ -92,17 +80,6 @@ class Refiner(nn.Module):
 
     with a jittered seed :math:`x`, noise :math:`\epsilon` and type :math:`t`. The last layer of :math:`R` starts at
     zero, so training starts from the latent distribution itself.
-
-    Parameters
-    ----------
-    n_dims
-        Dimensions of the latent space.
-    n_types
-        Number of types.
-    hidden
-        Widths of the hidden layers.
-    n_noise
-        Dimensions of the noise.
     """
 
     def __init__(self, n_dims: int, n_types: int, hidden: Sequence[int], n_noise: int) -> None:
@@ -130,13 +107,7 @@ def critic(n_dims: int, n_types: int, hidden: Sequence[int]) -> ProjectionCritic
 
 
 def refining_game(objective: str | None, penalties: Sequence[str] | None, gamma: float) -> Game:
-    """Return objective and penalties: by default the relativistic objective with R1 and R2 of weight ``gamma``.
-
-    Raises
-    ------
-    InputError
-        When a name is unknown, the two do not go together, or the projection critic of positions cannot have them.
-    """
+    """Return objective and penalties: by default the relativistic objective with R1 and R2 of weight ``gamma``."""
     game = Game(
         Relativistic() if objective is None else objective_named(objective),
         (R1(gamma), R2(gamma)) if penalties is None else penalties_named(penalties),
@@ -159,19 +130,7 @@ def refining_phases(
     objective: str | None = None,
     penalties: Sequence[str] | None = None,
 ) -> list[Phase]:
-    """Return critic and generator steps of an objective, by default the relativistic one with R1 and R2.
-
-    Parameters
-    ----------
-    networks
-        ``"generator"``, a :class:`Refiner`, and ``"critic"``.
-    learning_rate
-        Adam's learning rate of both.
-    gamma
-        Weight of the two gradient penalties.
-    objective, penalties
-        Names in place of these; see :func:`refining_game`.
-    """
+    """Return critic and generator steps of an objective, by default the relativistic one with R1 and R2."""
     game = refining_game(objective, penalties, gamma)
 
     def critic_losses(judge: nn.Module, batch: Batch) -> Losses:
@@ -198,17 +157,7 @@ def refining_phases(
 
 
 def paired(starts: Tensor, codes: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-    """Shuffle starts within strata, so that none is paired with the very cell that it came from.
-
-    Parameters
-    ----------
-    starts
-        Jittered seeds, (n_cells, n_dims).
-    codes
-        Their strata, (n_cells,).
-    rng
-        Source of randomness.
-    """
+    """Shuffle starts within strata, so that none is paired with the very cell that it came from."""
     shuffled = rng.permutation(len(codes))
     order = np.empty(len(codes), dtype=np.int64)
     order[np.argsort(codes, kind="stable")] = shuffled[np.argsort(codes[shuffled], kind="stable")]

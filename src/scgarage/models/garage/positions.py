@@ -32,20 +32,8 @@ N_NEAREST = 14
 def cluster(log_expr: sparse.csr_matrix, *, resolution: float, random_state: int) -> NDArray[np.int64]:
     """Return Leiden clusters of cells, and islands within them, so that rare types have their own.
 
-    A community of a finer resolution is an island when its cells have most of their neighbours in it. A rare type often
-    is one, a slice of an abundant type is not, so that rare types need no resolution at which abundant ones fall apart.
-
     Ordinary components are better here than components in which every cluster counts the same: these follow the noise
     of small clusters (measured, docs/research/log.md).
-
-    Parameters
-    ----------
-    log_expr
-        log1p CP10k of the selected genes, (n_cells, n_genes).
-    resolution
-        Leiden resolution; higher gives more clusters.
-    random_state
-        Seed.
     """
     points = Components.fit(log_expr, 50, random_state=random_state).transform(log_expr)
     coarse, *finer = communities(
@@ -58,17 +46,7 @@ def cluster(log_expr: sparse.csr_matrix, *, resolution: float, random_state: int
 
 
 def islands(points: NDArray[np.float32], resolution: float, *, random_state: int) -> NDArray[np.int64]:
-    """Return the number of the island that each cell lies on, (n_cells,); 0 for those that lie on none.
-
-    Parameters
-    ----------
-    points
-        Cells, (n_cells, n_components).
-    resolution
-        Leiden resolution; its multiples :data:`FINER` are looked at too.
-    random_state
-        Seed.
-    """
+    """Return the number of the island that each cell lies on, (n_cells,); 0 for those that lie on none."""
     near, found = _nearest(points), np.zeros(len(points), dtype=np.int64)
     resolutions = (resolution, *(times * resolution for times in FINER))
     for candidates in communities(points, resolutions, random_state=random_state):
@@ -122,24 +100,7 @@ def choose_seeds(
     log_expr: sparse.csr_matrix | None = None,
     random_state: int = 0,
 ) -> NDArray[np.int64]:
-    """Return the rows of the seed cells.
-
-    Parameters
-    ----------
-    codes
-        Stratum of each cell, (n_cells,).
-    seeds
-        ``"all"``, ``"none"``, ``"stratified"`` for a share of each stratum at random, or a name in
-        ``scgarage.seeds.SELECTORS`` for the cells of each stratum with the highest score; three cells at least.
-    share
-        Share of the cells of a stratum.
-    rng
-        Source of randomness of ``"stratified"``, and of the order of equal scores.
-    log_expr
-        log1p CP10k, (n_cells, n_genes), for selectors that look at the cells.
-    random_state
-        Seed of the selector.
-    """
+    """Return the rows of the seed cells."""
     if seeds == "all":
         return np.arange(len(codes))
     if seeds == "none":
@@ -182,17 +143,7 @@ def _by_score(
 
 
 def at_most(codes: NDArray[np.int64], limit: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the rows of at most ``limit`` cells; strata give up cells in proportion, but keep 200 each.
-
-    Parameters
-    ----------
-    codes
-        Stratum of each cell, (n_cells,).
-    limit
-        Number of cells that is not to be passed by much.
-    rng
-        Source of randomness.
-    """
+    """Return the rows of at most ``limit`` cells; strata give up cells in proportion, but keep 200 each."""
     if len(codes) <= limit:
         return np.arange(len(codes))
     sizes = np.bincount(codes)
@@ -239,39 +190,19 @@ class Latent:
     Neighbourhoods keep types that are curved or fall into several states what they are. Covariances of small
     neighbourhoods are drawn to the average one, means are not drawn to other strata: that would move a rare type
     towards its relatives.
-
-    Attributes
-    ----------
-    mean
-        Mean of each stratum, (n_strata, n_dims).
-    root
-        Cholesky factor of the average covariance of neighbourhoods, (n_dims, n_dims).
-    positions
-        Positions of the training cells, (n_cells, n_dims).
-    neighbours
-        Rows of the neighbours of each cell in its stratum, itself first, (n_cells, n_neighbours); -1 where the stratum
-        has no more.
-    seeds
-        Rows of the seed cells, (n_seeds,).
-    strata
-        Stratum of each training cell, (n_cells,).
-    middle
-        Mean of the neighbourhood of each cell, (n_cells, n_dims).
-    local
-        Variances of the neighbourhood of each cell, (n_cells, n_dims).
-    depth_range
-        Smallest and largest log library size, (n_strata, 2).
     """
 
-    mean: NDArray[np.float32]
-    root: NDArray[np.float32]
-    positions: NDArray[np.float32]
+    mean: NDArray[np.float32]  # mean of each stratum, (n_strata, n_dims)
+    root: NDArray[np.float32]  # cholesky factor of the average covariance of neighbourhoods, (n_dims, n_dims)
+    positions: NDArray[np.float32]  # positions of the training cells, (n_cells, n_dims)
+    # rows of the neighbours of each cell in its stratum, itself first, (n_cells, n_neighbours); -1 where the stratum
+    # has no more
     neighbours: NDArray[np.int32]
-    seeds: NDArray[np.int64]
-    strata: NDArray[np.int64]
-    middle: NDArray[np.float32]
-    local: NDArray[np.float32]
-    depth_range: NDArray[np.float32]
+    seeds: NDArray[np.int64]  # rows of the seed cells, (n_seeds,)
+    strata: NDArray[np.int64]  # stratum of each training cell, (n_cells,)
+    middle: NDArray[np.float32]  # mean of the neighbourhood of each cell, (n_cells, n_dims)
+    local: NDArray[np.float32]  # variances of the neighbourhood of each cell, (n_cells, n_dims)
+    depth_range: NDArray[np.float32]  # smallest and largest log library size, (n_strata, 2)
 
     @classmethod
     def fit(
@@ -283,21 +214,7 @@ class Latent:
         seeds: NDArray[np.int64],
         n_neighbours: int,
     ) -> Self:
-        """Estimate from draws of the training cells' positions.
-
-        Parameters
-        ----------
-        draws
-            Draws, (n_draws, n_cells, n_dims); the log library size comes last.
-        codes
-            Stratum of each cell, (n_cells,).
-        strata
-            The strata.
-        seeds
-            Rows of the seed cells.
-        n_neighbours
-            Neighbours of a cell, itself included.
-        """
+        """Estimate from draws of the training cells' positions."""
         centre = draws.mean(axis=0, dtype=np.float64)
         mean = strata.expected_means(centre, codes)
         depth = np.tile([centre[:, -1].min(), centre[:, -1].max()], (len(mean), 1))
@@ -348,14 +265,7 @@ class Latent:
     def draw(
         self, codes: NDArray[np.int64], jitter: float, rng: np.random.Generator, *, jitter_of_few: float | None = None
     ) -> NDArray[np.float32]:
-        """Draw a position for each stratum number (n_cells,): shape (n_cells, n_dims).
-
-        ``jitter_of_few`` is the jitter of strata with fewer than :data:`FEW` cells, the same as the others' by default.
-
-        The seeds of a stratum are used evenly and the noise is centred, so that as many cells vary less from draw to
-        draw than independent ones would, without being less varied themselves. A stratum without seeds uses all its
-        cells, moved by a jitter of 1; one without cells its expected mean.
-        """
+        """Draw a position for each stratum number (n_cells,): shape (n_cells, n_dims)."""
         positions = np.empty((len(codes), self.mean.shape[1]), dtype=np.float32)
         for code in np.unique(codes):
             wanted = np.flatnonzero(codes == code)
@@ -395,10 +305,7 @@ class Latent:
         return result
 
     def _matched(self, drawn: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Give each dimension the distribution that it has among the training cells ``rows``, ranks unchanged.
-
-        Noise rounds off what is skewed or has two humps, library sizes above all.
-        """
+        """Give each dimension the distribution that it has among the training cells ``rows``, ranks unchanged."""
         if len(rows) < ENOUGH:
             return drawn
         # Every training value keeps the same weight: the largest library sizes carry the mean.
@@ -425,10 +332,7 @@ class Latent:
         return positions
 
     def _stretch(self, code: int, jitter: float) -> NDArray[np.float32]:
-        """Return by how much each dimension must be stretched for the stratum to keep its variances.
-
-        Means of neighbourhoods lie inwards of their cells, and noise about them cannot make up for that.
-        """
+        """Return by how much each dimension must be stretched for the stratum to keep its variances."""
         rows = np.flatnonzero(self.strata == code)
         if len(rows) < 2:
             return np.ones(self.mean.shape[1], dtype=np.float32)

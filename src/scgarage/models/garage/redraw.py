@@ -16,15 +16,9 @@ from scgarage.pp import Components
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """A 64-bit number for each training cell.
+    """A 64-bit number for each training cell."""
 
-    Attributes
-    ----------
-    numbers
-        Sorted, (n_cells,).
-    """
-
-    numbers: NDArray[np.int64]
+    numbers: NDArray[np.int64]  # sorted, (n_cells,)
 
     @classmethod
     def of(cls, values: sparse.csr_matrix) -> Self:
@@ -68,41 +62,18 @@ class DistanceFloor:
     less where more than :data:`REAL_SHARE` of one half of the training cells would lie too near to the other half. The
     reach is the cell's own because distances differ between types: what is near for a rare cell far from all others is
     far in a dense type.
-
-    Attributes
-    ----------
-    genes
-        Numbers of the genes of the components, (n_genes,).
-    components
-        Class-balanced principal components.
-    points
-        Training cells, (n_cells, n_components).
-    reach
-        Distance within which nothing may lie, (n_cells,).
     """
 
-    genes: NDArray[np.int64]
-    components: Components
-    points: NDArray[np.float32]
-    reach: NDArray[np.float32]
+    genes: NDArray[np.int64]  # numbers of the genes of the components, (n_genes,)
+    components: Components  # class-balanced principal components
+    points: NDArray[np.float32]  # training cells, (n_cells, n_components)
+    reach: NDArray[np.float32]  # distance within which nothing may lie, (n_cells,)
 
     @classmethod
     def fit(
         cls, log_expr: sparse.csr_matrix, genes: NDArray[np.int64], labels: NDArray[np.int64], *, random_state: int
     ) -> Self:
-        """Find components and reaches.
-
-        Parameters
-        ----------
-        log_expr
-            log1p CP10k of the training cells, (n_cells, n_all_genes).
-        genes
-            Numbers of the genes to compare cells by.
-        labels
-            Type or cluster of each cell, (n_cells,).
-        random_state
-            Seed of the solver.
-        """
+        """Find components and reaches."""
         selected = log_expr[:, genes]
         try:
             components = Components.fit(
@@ -117,13 +88,7 @@ class DistanceFloor:
         return cls(genes, components, points, (share * _to_other(points)).astype(np.float32))
 
     def broken_by(self, log_expr: sparse.csr_matrix) -> NDArray[np.bool_]:
-        """Say which cells lie too near to a training cell.
-
-        Parameters
-        ----------
-        log_expr
-            log1p CP10k of all genes, (n_cells, n_all_genes).
-        """
+        """Say which cells lie too near to a training cell."""
         if not len(self.points) or not log_expr.shape[0]:
             return np.zeros(log_expr.shape[0], dtype=np.bool_)
         points = self.components.transform(log_expr[:, self.genes])
@@ -159,28 +124,7 @@ def redraw(
     guards: Guards,
     log_expr: Callable[[sparse.csr_matrix], sparse.csr_matrix],
 ) -> tuple[sparse.csr_matrix, dict[str, int]]:
-    """Return cells among which none equals a training cell, lies too near to one or is empty, as far as can be.
-
-    Parameters
-    ----------
-    values
-        Cells as drawn, (n_cells, n_genes).
-    draw
-        Draws the cells of the given rows anew.
-    guards
-        What knows the training cells.
-    log_expr
-        From values to log1p CP10k.
-
-    Returns
-    -------
-    The cells, and how many were refused: ``refused_copies`` and ``refused_near``.
-
-    Warns
-    -----
-    UserWarning
-        If cells remain that are too like a training cell after :data:`N_REDRAWS` new draws.
-    """
+    """Return cells among which none equals a training cell, lies too near to one or is empty, as far as can be."""
     refused = {"refused_copies": 0, "refused_near": 0}
     for _ in range(N_REDRAWS):
         copied, near, empty = _faults(values, guards, log_expr)

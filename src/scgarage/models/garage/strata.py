@@ -19,27 +19,15 @@ NO_PARENT = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class Strata:
-    r"""Every type in every batch, whether seen together in training or not.
+    r"""Every type in every batch, whether seen together in training or not."""
 
-    Stratum ``t * n_batches + b`` is type ``t`` in batch ``b``.
-
-    Attributes
-    ----------
-    n_types, n_batches
-        Numbers of types and of batches (1 without batches).
-    sizes
-        Training cells of each stratum, (n_strata,).
-    levels
-        What the batches have in common: number of the value of each covariate, (n_batches, n_covariates); by default
-        there is one, which numbers the batches.
-    parent
-        Named type that each type here is a group of, (n_types,); by default each is its own.
-    """
-
-    n_types: int
+    n_types: int  # numbers of types and of batches (1 without batches)
     n_batches: int
-    sizes: NDArray[np.int64]
+    sizes: NDArray[np.int64]  # training cells of each stratum, (n_strata,)
+    # what the batches have in common: number of the value of each covariate, (n_batches, n_covariates); by default
+    # there is one, which numbers the batches
     levels: NDArray[np.int64] = field(default_factory=NO_LEVELS.copy)
+    # named type that each type here is a group of, (n_types,); by default each is its own
     parent: NDArray[np.int64] = field(default_factory=NO_PARENT.copy)
 
     def __post_init__(self) -> None:
@@ -103,15 +91,7 @@ class Strata:
         return flat
 
     def expected_means(self, points: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the mean of each stratum, (n_strata, n_dims); of one never seen, what type and batch let expect.
-
-        Parameters
-        ----------
-        points
-            Values of the training cells, (n_cells, n_dims).
-        codes
-            Stratum of each cell, (n_cells,).
-        """
+        """Return the mean of each stratum, (n_strata, n_dims); of one never seen, what type and batch let expect."""
         n_strata = len(self.sizes)
         sizes = np.bincount(codes, minlength=n_strata)
         sums = np.zeros((n_strata, points.shape[1]))
@@ -179,18 +159,11 @@ class Depth:
     .. math:: \log L' = \mu_s + k_s (\log L - \mu_s) - b_s, \qquad k_s^2 = 1 - v_s / \sigma_s^2
 
     with the bias :math:`b` and the variance :math:`v` of the log sums about the log library sizes.
-
-    Attributes
-    ----------
-    centre, spread
-        Mean and standard deviation of the log library size of each stratum, (n_strata,).
-    kept, bias
-        :math:`k` and :math:`b` of each stratum, (n_strata,).
     """
 
-    centre: NDArray[np.float64]
+    centre: NDArray[np.float64]  # mean and standard deviation of the log library size of each stratum, (n_strata,)
     spread: NDArray[np.float64]
-    kept: NDArray[np.float64]
+    kept: NDArray[np.float64]  # k and b of each stratum, (n_strata,)
     bias: NDArray[np.float64]
 
     @classmethod
@@ -255,17 +228,6 @@ def fit_slopes(
 
     Shares that do not change with depth are the exception: clusters often hold states, or kinds of damage, that differ
     in how many counts a cell gives.
-
-    Parameters
-    ----------
-    counts
-        Counts, CSC (n_cells, n_genes).
-    totals
-        Library sizes, (n_cells,).
-    codes
-        Stratum of each cell, (n_cells,).
-    depth
-        Standardises the library sizes.
     """
     x = depth.standardise(totals, codes)[:, 0].astype(np.float64)
     shape = len(depth.centre), counts.shape[1]
