@@ -265,7 +265,7 @@ def of_augmented() -> Any:
 
 def entries() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield every computation with its name."""
-    for name in MODELS:
+    for name in (known for known, kind in MODELS.items() if not getattr(kind, "extra", None)):
         yield f"model {name}", lambda name=name: of_model(name, {}, {})
     for title, (name, settings, how) in VARIANTS.items():
         yield f"model {title}", lambda n=name, s=settings, h=how: of_model(n, s, h)

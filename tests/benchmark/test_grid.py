@@ -9,7 +9,7 @@ import pytest
 from scgarage.benchmark import read_grid
 from scgarage.benchmark.grid import make_contestant
 from scgarage.errors import InputError
-from scgarage.models import MODELS, OPTIONAL_MODELS
+from scgarage.models import MODELS
 
 
 def test_settings_arrive_and_the_seed_is_the_grids():
@@ -35,7 +35,7 @@ def test_grid_of_the_documentation_can_be_read(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "models.yaml").write_text(text, encoding="utf-8")
     read = read_grid(tmp_path / "models.yaml")
-    assert {entry.model for entry in read.models} == {*MODELS, *OPTIONAL_MODELS}
+    assert {entry.model for entry in read.models} == {*MODELS}
     assert len(read.data) >= 4
     assert len(read.seeds) >= 3
 

@@ -15,7 +15,7 @@ from scgarage.constraints import Exclusive
 from scgarage.errors import InputError
 from scgarage.losses import FGAN, OBJECTIVES, PENALTIES, R1, R2, BinaryCrossEntropy, Hinge, WeightClipping
 from scgarage.models import FitOptions, Gan, GarageFaithful, LshGan, ScGan, Wgan, load
-from scgarage.models.adversarial import ExpressionHead, check_head, diagnosis
+from scgarage.models.adversarial import ChosenSeeds, ExpressionHead, check_head, diagnosis
 from scgarage.models.base import config_from_values, config_values
 from scgarage.nn import HEADS
 from scgarage.report.words import model_words
@@ -47,7 +47,7 @@ class Faithful(Gan):
     """A generator that hands its input through: fed real cells, it makes real cells."""
 
     def seed_cells(self, data, options):
-        return np.arange(data.n_cells)
+        return ChosenSeeds(np.arange(data.n_cells))
 
     def source(self):
         from scgarage.nn import HybridInput

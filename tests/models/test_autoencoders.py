@@ -66,7 +66,7 @@ def test_noise_of_the_vae_is_learned_and_drawn(cells):
     plain = Vae(**settings, likelihood="squared-error")
     plain.fit(cells, labels_key="cell_type", validation=None, options=QUIET)
     assert "log_noise" not in dict(plain.networks["autoencoder"].named_parameters())
-    spread = [m.generate(300, torch.Generator().manual_seed(0)).std(axis=0).mean() for m in (noisy, plain)]
+    spread = [m.generate(300, torch.Generator().manual_seed(0))[0].std(axis=0).mean() for m in (noisy, plain)]
     real = sg.pp.log1p_cp10k(cells.X).toarray().std(axis=0).mean()
     assert spread[1] < spread[0] < 1.5 * real
 

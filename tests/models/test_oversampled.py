@@ -29,8 +29,11 @@ def test_every_type_gets_the_majority_count_and_no_cell_is_lost(cells):
 
 
 def test_any_model_accepts_it(cells):
-    class BootstrapRos(Oversampled, Bootstrap):
+    class BootstrapRos(Oversampled):
         """The copy extreme, oversampled."""
+
+        name = "bootstrap-ros"
+        inner = Bootstrap
 
     model = BootstrapRos().fit(cells, labels_key="cell_type", validation=None, options=QUIET)
     assert len(set(model.parts["cells"].sizes)) == 1
@@ -46,7 +49,7 @@ def test_proportions_come_back_as_far_as_the_model_can(cells):
     model.fit(cells, labels_key="cell_type", validation=None, options=QUIET)
     made = model.sample(500)
     assert made.n_obs == 500
-    pool = super(Oversampled, model).draw(1500, *_generators())
+    pool = model._model().draw(1500, *_generators())
     before = (np.asarray(pool.labels) == "rare").mean()
     after = (made.obs["cell_type"] == "rare").mean()
     assert after < before

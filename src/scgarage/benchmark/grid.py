@@ -185,16 +185,15 @@ def make_contestant(
     """Return an unfitted model."""
     from jsonargparse import ArgumentError, ArgumentParser
 
-    from scgarage.models import MODELS, OPTIONAL_MODELS
+    from scgarage.models import MODELS
 
-    known = MODELS | OPTIONAL_MODELS
-    if model not in known:
-        msg = f"{where}.model is {model!r}; expected one of: {', '.join(known)}"
+    if model not in MODELS:
+        msg = f"{where}.model is {model!r}; expected one of: {', '.join(MODELS)}"
         raise InputError(msg)
     if "random_state" in params:
         msg = f"{where}.params has random_state; it comes from the seeds of the grid, leave it out"
         raise InputError(msg)
-    kind = known[model]
+    kind = MODELS[model]
     fields = kind.Config.__dataclass_fields__
     if unknown := [name for name in params if name not in fields]:
         msg = f"{where}.params has {unknown[0]!r}, which {model} has not; it has: {', '.join(fields)}"

@@ -264,14 +264,13 @@ def run_models(name: str | None = None) -> None:
     name
         Model to describe.
     """
-    from scgarage.models import MODELS, OPTIONAL_MODELS, model_class
+    from scgarage.models import MODELS, model_class
 
     if name is None:
         width = max(map(len, MODELS))
         for key, kind in MODELS.items():
-            say(f"{key:<{width}}  {_first_line(kind)}")
-        for key, kind in OPTIONAL_MODELS.items():
-            say(f"{key:<{width}}  {_first_line(kind)} Needs a package that is not installed by default.")
+            needs = "" if kind.extra is None else f" Needs: pip install 'scgarage[{kind.extra}]'"
+            say(f"{key:<{width}}  {_first_line(kind)}{needs}")
         say("\nSettings of one: scgarage models NAME")
         return
     kind = model_class(name)

@@ -1,6 +1,8 @@
 """Generative models, by name in :data:`MODELS`."""
 
+import warnings
 from pathlib import Path
+from typing import Any
 
 from scgarage.errors import InputError
 from scgarage.models.base import FitOptions, GenerativeModel
@@ -42,11 +44,13 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "flow": Flow,
     "gan-ros": GanRos,
     "vae-ros": VaeRos,
+    "scvi": Scvi,
 }
-"""Models by name; the command line, the benchmark and the contract test read this."""
+"""Models by name; the command line, the benchmark and the contract test read this.
 
-OPTIONAL_MODELS: dict[str, type[GenerativeModel]] = {"scvi": Scvi}
-"""Models that need a package which is not installed by default, and that do less: scVI wants counts."""
+A class says what it needs: ``needs_labels``, ``needs_counts``, and ``extra`` for a package that is not installed by
+default.
+"""
 
 
 def model_class(name: str) -> type[GenerativeModel]:
@@ -57,11 +61,19 @@ def model_class(name: str) -> type[GenerativeModel]:
     InputError
         When there is no model of that name.
     """
-    known = MODELS | OPTIONAL_MODELS
-    if name not in known:
-        msg = f"there is no model {name!r}; available: {', '.join(map(repr, known))}"
+    if name not in MODELS:
+        msg = f"there is no model {name!r}; available: {', '.join(map(repr, MODELS))}"
         raise InputError(msg)
-    return known[name]
+    return MODELS[name]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "OPTIONAL_MODELS":
+        text = "scgarage.models.OPTIONAL_MODELS is now part of scgarage.models.MODELS; the old name works until 0.3"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        return {known: kind for known, kind in MODELS.items() if kind.extra}
+    msg = f"module 'scgarage.models' has no attribute {name!r}"
+    raise AttributeError(msg)
 
 
 def load(path: str | Path) -> GenerativeModel:
@@ -77,7 +89,6 @@ def load(path: str | Path) -> GenerativeModel:
 
 __all__ = [
     "MODELS",
-    "OPTIONAL_MODELS",
     "Bootstrap",
     "BootstrapConfig",
     "Copula",

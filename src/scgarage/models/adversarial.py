@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -27,12 +27,13 @@ from scgarage.losses import (
     reconstruction_error,
     sliced_wasserstein,
 )
-from scgarage.models.base import FitOptions
+from scgarage.models.base import FitOptions, GenerativeModel, Learned, train_networks
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.gene_space import GeneSpaceModel, UnconditionalModel
+from scgarage.models.gene_space import GeneSpace, LabelClassifier, Labelled, rounded_counts
+from scgarage.models.spec import Drawn, Wanted
 from scgarage.nn import HEADS, ALRHead, Head, HybridInput, NegativeBinomialHead, SigmoidScaledHead, ZINBHead, mlp
 from scgarage.pp import MaxScaler
-from scgarage.training import Batch, Losses, Phase, TrainResult
+from scgarage.training import Batch, Losses, Phase
 from scgarage.training.monitor import MONITORED, CollapseMonitor, collapse_advice, jacobian_rank, with_monitor
 
 SMALLEST = 1e-7
@@ -60,7 +61,7 @@ class ExpressionHead(nn.Module):
     def __init__(self, name: str, n_genes: int, *, has_rest: bool) -> None:
         super().__init__()
         check_head(name)
-        kind = HEADS[name]
+        self.name, kind = name, HEADS[name]
         n_outputs = n_genes + int(has_rest and kind.space in ("proportions", "counts"))
         self.head: Head = kind(n_outputs, mean="softmax") if kind.space == "counts" else kind.for_genes(n_outputs)
         self.n_genes, self.n_outputs, self.n_logits = n_genes, n_outputs, self.head.n_logits
@@ -144,6 +145,13 @@ def check_head(name: str) -> None:
         letters = "; it makes letters of sequences, not expression" if name in HEADS else ""
         msg = f"head must be one of {', '.join(map(repr, names))}; found {name!r}{letters}"
         raise InputError(msg)
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky-relu": lambda: nn.LeakyReLU(0.2),
+}
 
 
 @dataclass(frozen=True)
@@ -315,57 +323,28 @@ LIBRARY = "library"
 """Column of the batches with library sizes, counts, for heads that make counts."""
 
 
-class AdversarialTraining(GeneSpaceModel):
+@dataclass(frozen=True)
+class Duel:
     """A generator and a critic that take turns, whatever they are."""
 
-    _columns: dict[str, Any]
-    _constraints: ConstraintPenalty | None = None
-    _monitor: CollapseMonitor | None = None
-
-    @abstractmethod
-    def objective(self) -> Objective:
-        """Return the model's own pair of losses."""
-
-    def penalties(self) -> tuple[Penalty, ...]:
-        """Return the model's own penalties of the critic; nothing by default."""
-        return ()
-
-    @abstractmethod
-    def _head(self) -> nn.Module:
-        """Return the part of the generator that knows ``maximum`` and ``log_expr``."""
-
-    @abstractmethod
-    def _validation_points(self, validation: ValidationData) -> ValidationPoints:
-        """Return validation cells, and a function that generates as many, in the same components."""
-
-    @abstractmethod
-    def _smooth_generator(self) -> tuple[nn.Module, Tensor, dict[str, Tensor]]:
-        """Return the generator, some of its inputs, and what else its ``smooth`` wants for one of them."""
-
-    def game(self) -> Game:
-        """Return objective and penalties: the settings', else the model's own."""
-        c = self.config
-        return Game(
-            self.objective() if c.objective is None else objective_named(c.objective),
-            self.penalties() if c.penalties is None else penalties_named(c.penalties),
-        )
-
-    def optimizer(self, module: nn.Module, learning_rate: float) -> Optimizer:
-        """Return the optimiser of a network."""
-        if self.config.optimizer == "rmsprop":
-            return RMSprop(module.parameters(), lr=learning_rate)
-        return Adam(module.parameters(), lr=learning_rate, betas=self.config.adam_betas, fused=True)
+    networks: nn.ModuleDict  # "generator" and, if the objective wants one, "critic"
+    game: Game
+    config: Any
+    fake: Callable[[nn.Module, Batch], Tensor]  # generated cells for a batch, as the critic sees them
+    scores: Callable[[nn.Module, Tensor, Batch], Tensor]  # the critic's outputs for cells that belong to a batch
+    log_expr: Callable[[Tensor], Tensor]  # log1p CP10k of what the critic sees
+    constraints: ConstraintPenalty | None = None
 
     def phases(self) -> list[Phase]:
         """Critic steps, if there is a critic, then generator steps."""
-        config, game = self.config, self.game()
+        config, game = self.config, self.game
         generator = self.networks["generator"]
         phases = [
             Phase(
                 "generator",
                 generator,
-                self.optimizer(generator, config.generator_learning_rate),
-                partial(self._generator_losses, game),
+                self._optimizer(generator, config.generator_learning_rate),
+                self._generator_losses,
                 n_steps=config.n_generator_steps,
                 clip_norm=config.clip_norm,
             )
@@ -376,125 +355,196 @@ class AdversarialTraining(GeneSpaceModel):
         turn = Phase(
             "critic",
             critic,
-            self.optimizer(critic, config.critic_learning_rate),
-            partial(self._critic_losses, game),
+            self._optimizer(critic, config.critic_learning_rate),
+            self._critic_losses,
             n_steps=config.n_critic_steps,
             clip_norm=config.clip_norm,
             after_step=partial(game.after_critic_step, critic) if game.changes_critic else None,
         )
         return [turn, *phases]
 
-    def fake(self, generator: nn.Module, batch: Batch) -> Tensor:
-        """Return as many generated cells as the batch has real ones, as the critic sees them."""
-        cells: Tensor = generator(len(batch[REAL]), library=batch.get(LIBRARY))
-        return cells
+    def _optimizer(self, module: nn.Module, learning_rate: float) -> Optimizer:
+        if self.config.optimizer == "rmsprop":
+            return RMSprop(module.parameters(), lr=learning_rate)
+        return Adam(module.parameters(), lr=learning_rate, betas=self.config.adam_betas, fused=True)
 
-    def scores(self, critic: nn.Module, cells: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002  (for conditional critics)
-        """Return the critic's outputs for cells that belong to the batch, once or several times over."""
-        outputs: Tensor = critic(cells)
-        return outputs
-
-    def _critic_losses(self, game: Game, critic: nn.Module, batch: Batch) -> Losses:
+    def _critic_losses(self, critic: nn.Module, batch: Batch) -> Losses:
         with torch.no_grad():
             fake = self.fake(self.networks["generator"], batch)
-        return game.critic_losses(
+        return self.game.critic_losses(
             self.networks["critic"], lambda cells: self.scores(critic, cells, batch), batch[REAL], fake
         )
 
-    def _generator_losses(self, game: Game, generator: nn.Module, batch: Batch) -> Losses:
+    def _generator_losses(self, generator: nn.Module, batch: Batch) -> Losses:
         fake = self.fake(generator, batch)
-        critic = self.networks["critic"] if game.has_critic else None
-        loss = game.generator_loss(
+        critic = self.networks["critic"] if self.game.has_critic else None
+        loss = self.game.generator_loss(
             critic, lambda cells: self.scores(self.networks["critic"], cells, batch), batch[REAL], fake
         )
-        if not self._constraints:
+        if not self.constraints:
             return {"loss": loss}
-        broken = self._constraints(self._head().log_expr(fake))  # type: ignore[operator]  # a module forgets its types
+        broken = self.constraints(self.log_expr(fake))
         return {"loss": loss + self.config.constraint_weight * broken, "constraints": broken}
 
-    def _begin(self, data: TrainingData) -> None:
-        """Check what the settings ask for, before anything is fitted."""
-        self.game()
-        names = data.var.index[data.modelled].astype(str).tolist()
-        said = self.config.constraints
-        self._constraints = None if said is None else ConstraintPenalty(read_constraints(said), names)
-
-    def _chosen_head(self) -> ExpressionHead | None:
-        """Return the head of the settings for the sizes of the data, or ``None`` for the model's own."""
-        name, sizes = self.config.head, self.sizes
-        return None if name is None else ExpressionHead(name, sizes["n_genes"], has_rest=sizes["has_rest"] > 0)
-
-    def _prepare_head(self, data: TrainingData, scaler: MaxScaler, last: nn.Module) -> None:
-        """Fill in what the head has to know about the training cells, and the columns that it wants."""
-        head = self._head()
-        head.maximum.copy_(torch.from_numpy(scaler.maximum))  # type: ignore[operator]  # a module forgets its types
-        if not isinstance(head, ExpressionHead):
-            return
-        if head.needs_counts and data.totals is None:
-            msg = (
-                f"head={self.config.head!r} makes shares of a cell's counts, and the cells hold {data.value_kind} "
-                "values; fit on counts (layer=, or sg.pp.recover_counts), or use head='softplus' or 'sigmoid-scaled'"
-            )
-            raise InputError(msg)
-        if head.needs_library and data.totals is not None:
-            self._columns[LIBRARY] = data.totals.astype(np.float32)
-        if not isinstance(last, nn.Linear):
-            msg = f"the layer before the head must be linear; found {type(last).__name__}"
-            raise TypeError(msg)
-        mean_log = np.asarray(data.log_expr.mean(axis=0)).ravel()
-        share = np.asarray(data.log_expr.expm1().mean(axis=0)).ravel() / 1e4
-        head.start(last, mean_log, share)
-
-    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> TrainResult | None:  # noqa: ARG002
-        """Train on mini-batches of scaled training cells until the validation score stops improving."""
-        points = None if validation is None else self._validation_points(validation)
-        monitor = None if points is None else points.monitor(self._smooth_generator)
+    def train(
+        self,
+        columns: Mapping[str, Any],
+        points: ValidationPoints | None,
+        smooth: Callable[[], tuple[nn.Module, Tensor, dict[str, Tensor]]],
+        options: FitOptions,
+        *,
+        name: str,
+    ) -> Learned:
+        """Train on mini-batches until the validation score stops improving, and watch for mode collapse."""
+        monitor = None if points is None else points.monitor(smooth)
         validate = None if points is None else points.validator(self.config.random_state, monitor)
-        result = self.train_networks(self._columns, self.networks["generator"], options, validate=validate)
-        del self._columns  # the training cells are needed no longer
-        self._monitor = monitor
-        return result if monitor is None else replace(result, history=with_monitor(result.history, monitor.rows))
-
-    def _counts(
-        self, log_expr: NDArray[np.float32], totals: NDArray[np.float64], rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """Return counts of the modelled genes, by the head of the settings if it makes them."""
-        head = self._head()
-        if isinstance(head, ExpressionHead):
-            return head.counts(log_expr, totals, rng)
-        return super()._counts(log_expr, totals, rng)
-
-    def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
-        found = {} if result is None else diagnosis(result.history, result.best_step)
-        return super()._training_summary(result) | ({"diagnosis": found} if found else {})
+        averaged = self.networks["generator"]
+        result = train_networks(self.config, self.phases(), columns, averaged, options, validate=validate, name=name)
+        if monitor is not None:
+            result = replace(result, history=with_monitor(result.history, monitor.rows))
+        found = diagnosis(result.history, result.best_step)
+        return Learned(result, {"diagnosis": found} if found else {})
 
 
-class AdversarialModel(AdversarialTraining, UnconditionalModel):
-    """A generator against a critic in gene space."""
+def chosen_game(config: TechniquesConfig, objective: Objective, penalties: tuple[Penalty, ...]) -> Game:
+    """Return objective and penalties: the settings', else the model's own."""
+    return Game(
+        objective if config.objective is None else objective_named(config.objective),
+        penalties if config.penalties is None else penalties_named(config.penalties),
+    )
 
-    parts_types: ClassVar[Mapping[str, type[Any]]] = {**UnconditionalModel.parts_types, "seeds": SeedCells}
 
-    def seed_cells(self, data: TrainingData, options: FitOptions) -> NDArray[np.int64]:  # noqa: ARG002  (subclasses use them)
-        """Return the row numbers of the training cells that the generator is fed; none by default."""
-        return np.empty(0, dtype=np.int64)
+def chosen_constraints(config: TechniquesConfig, data: TrainingData) -> ConstraintPenalty | None:
+    """Return the penalty of the constraints of the settings, if there are any."""
+    said, names = config.constraints, data.var.index[data.modelled].astype(str).tolist()
+    return None if said is None else ConstraintPenalty(read_constraints(said), names)
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:
-        """Fit the fitted parts, pick the seeds and make the networks."""
-        self._begin(data)
-        super().build(data, options)
+
+def chosen_head(config: TechniquesConfig, sizes: Mapping[str, int]) -> ExpressionHead | None:
+    """Return the head of the settings for the sizes of the data, or ``None`` for the model's own."""
+    name = config.head
+    return None if name is None else ExpressionHead(name, sizes["n_genes"], has_rest=sizes["has_rest"] > 0)
+
+
+def prepare_head(head: nn.Module, data: TrainingData, scaler: MaxScaler, last: nn.Module) -> dict[str, Any]:
+    """Fill in what the head has to know about the training cells; return the columns of the batches that it wants."""
+    head.maximum.copy_(torch.from_numpy(scaler.maximum))  # type: ignore[operator]  # a module forgets its types
+    if not isinstance(head, ExpressionHead):
+        return {}
+    if head.needs_counts and data.totals is None:
+        msg = (
+            f"head={head.name!r} makes shares of a cell's counts, and the cells hold {data.value_kind} "
+            "values; fit on counts (layer=, or sg.pp.recover_counts), or use head='softplus' or 'sigmoid-scaled'"
+        )
+        raise InputError(msg)
+    if not isinstance(last, nn.Linear):
+        msg = f"the layer before the head must be linear; found {type(last).__name__}"
+        raise TypeError(msg)
+    mean_log = np.asarray(data.log_expr.mean(axis=0)).ravel()
+    share = np.asarray(data.log_expr.expm1().mean(axis=0)).ravel() / 1e4
+    head.start(last, mean_log, share)
+    if not head.needs_library or data.totals is None:
+        return {}
+    return {LIBRARY: data.totals.astype(np.float32)}
+
+
+@dataclass(frozen=True)
+class ChosenSeeds:
+    """Training cells that the generator is fed, and what the model's description says about them."""
+
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    about: dict[str, Any] = field(default_factory=dict)
+    history: pd.DataFrame | None = None  # of what was trained to choose them
+
+
+class AdversarialModel(GenerativeModel):
+    """A generator against a critic in gene space, unaware of types.
+
+    Models differ in :meth:`objective`, :meth:`penalties`, the generator's input (:meth:`source`, :meth:`seed_cells`)
+    and the widths of their networks.
+    """
+
+    parts_types: ClassVar[Mapping[str, type[Any]]] = {"classifier": LabelClassifier, "seeds": SeedCells}
+
+    # ------------------------------------------------------------------ what makes one model of another
+    @abstractmethod
+    def objective(self) -> Objective:
+        """Return the model's own pair of losses."""
+
+    def penalties(self) -> tuple[Penalty, ...]:
+        """Return the model's own penalties of the critic; nothing by default."""
+        return ()
+
+    @property
+    def critic_bias(self) -> bool | None:
+        """Whether a constant in the critic's output changes the model's own objective; ``None``: as the game says."""
+        return True
+
+    def source(self) -> HybridInput:
+        """Return the generator's input; noise alone by default."""
+        return HybridInput(torch.zeros(0, self.config.n_latent), leakage=0.0)
+
+    def seed_cells(self, data: TrainingData, options: FitOptions) -> ChosenSeeds:  # noqa: ARG002  (subclasses use them)
+        """Return the training cells that the generator is fed; none by default."""
+        return ChosenSeeds()
+
+    def activation(self) -> Callable[[], nn.Module]:
+        """Return what follows each hidden layer of generator and critic."""
+        return ACTIVATIONS[self.config.activation]
+
+    # ------------------------------------------------------------------ the same for all
+    def game(self) -> Game:
+        """Return objective and penalties: the settings', else the model's own."""
+        return chosen_game(self.config, self.objective(), self.penalties())
+
+    def skeleton(self) -> nn.ModuleDict:
+        """Return generator and critic, if the objective has one."""
+        c, n_genes, game = self.config, self.sizes["n_genes"], self.game()
+        activation, source = self.activation(), self.source()
+        head = chosen_head(c, self.sizes) or SigmoidScaledHead(torch.ones(n_genes))
+        layers = mlp(source.seeds.shape[1], c.generator_hidden, head.n_logits, activation=activation)
+        networks = nn.ModuleDict({"generator": Generator(source, layers, head)})
+        if game.has_critic:
+            bias = self.critic_bias if c.objective is None else None
+            networks["critic"] = make_critic(game, n_genes, c.critic_hidden, activation=activation, bias=bias)
+        return networks
+
+    def duel(self, constraints: ConstraintPenalty | None = None) -> Duel:
+        """Return generator and critic as they are trained."""
+        return Duel(
+            self.networks,
+            self.game(),
+            self.config,
+            fake=lambda generator, batch: generator(len(batch[REAL]), library=batch.get(LIBRARY)),
+            scores=lambda critic, cells, batch: critic(cells),  # noqa: ARG005  (it is told no types)
+            log_expr=self._generator().head.log_expr,
+            constraints=constraints,
+        )
+
+    def phases(self) -> list[Phase]:
+        """Critic steps, if there is a critic, then generator steps."""
+        return self.duel().phases()
+
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Fit the parts, pick the seeds, make the networks and train them."""
+        self.game()  # refuses what does not go together before anything is fitted
+        constraints = chosen_constraints(self.config, data)
+        self.parts = Labelled.fit(data, random_state=self.config.random_state)
         scaler = MaxScaler.fit(data.log_expr)
         scaled = sparse.csr_matrix(scaler.transform(data.log_expr))
-        self._columns = {REAL: scaled}
-        rows = self.seed_cells(data, options)
-        self.parts["seeds"] = SeedCells(data.labels[rows])
-        self.sizes = {"n_genes": scaled.shape[1], "n_seeds": len(rows)}
+        seeds = self.seed_cells(data, options)
+        self.parts["seeds"] = SeedCells(data.labels[seeds.rows])
+        self.sizes = {"n_genes": scaled.shape[1], "n_seeds": len(seeds.rows)}
         if self.config.head is not None:
             self.sizes["has_rest"] = int(not data.modelled.all())
         self.networks = self.skeleton()
         generator = self._generator()
-        self._prepare_head(data, scaler, list(generator.layers.modules())[-1])
-        if len(rows):
-            generator.source.seeds.copy_(torch.from_numpy(scaled[rows].toarray()))
+        columns = {REAL: scaled} | prepare_head(generator.head, data, scaler, list(generator.layers.modules())[-1])
+        if len(seeds.rows):
+            generator.source.seeds.copy_(torch.from_numpy(scaled[seeds.rows].toarray()))
+        points = None if validation is None else self._validation_points(validation)
+        learned = self.duel(constraints).train(columns, points, self._smooth, options, name=self.name)
+        return replace(learned, about=learned.about | seeds.about, before=seeds.history)
 
     def _generator(self) -> Generator:
         generator = self.networks["generator"]
@@ -502,13 +552,6 @@ class AdversarialModel(AdversarialTraining, UnconditionalModel):
             msg = f"{type(self).__name__}.skeleton() must make a Generator"
             raise TypeError(msg)
         return generator
-
-    def _head(self) -> SigmoidScaledHead | ExpressionHead:
-        return self._generator().head
-
-    def _new_head(self) -> SigmoidScaledHead | ExpressionHead:
-        """Return an untrained head: that of the settings, or a sigmoid."""
-        return self._chosen_head() or SigmoidScaledHead(torch.ones(self.sizes["n_genes"]))
 
     def _validation_points(self, validation: ValidationData) -> ValidationPoints:
         components = self.parts["classifier"].components
@@ -520,20 +563,28 @@ class AdversarialModel(AdversarialTraining, UnconditionalModel):
 
         return ValidationPoints(real, validation.labels, draw)
 
-    def _smooth_generator(self) -> tuple[nn.Module, Tensor, dict[str, Tensor]]:
+    def _smooth(self) -> tuple[nn.Module, Tensor, dict[str, Tensor]]:
         network = self._generator()
         return network, network.source(8, generator=torch.Generator().manual_seed(0)), {}
 
-    def generate(self, n_cells: int, generator: torch.Generator, *, label: int | None = None) -> NDArray[np.float32]:
-        """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``, in random order."""
-        rng = np.random.default_rng(int(generator.initial_seed()))
-        return self.generate_sized(n_cells, generator, rng, label=label)[0]
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
+        """Draw cells and label them."""
+        c, head = self.config, self._generator().head
+        return Labelled(
+            GeneSpace(self.parts, self.modelled),
+            self.generate,
+            self.types,
+            c.label_threshold,
+            c.max_draws_per_cell,
+            self.name,
+            head.counts if isinstance(head, ExpressionHead) else rounded_counts,
+        ).draw(wanted, generator, rng)
 
-    def generate_sized(
+    def generate(
         self, n_cells: int, generator: torch.Generator, rng: np.random.Generator, *, label: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
-        """Return what :meth:`generate` does, and library sizes when the head makes counts for them."""
-        head, library = self._head(), None
+        """Return log1p CP10k of the modelled genes in random order, and library sizes when the head wants them."""
+        head, library = self._generator().head, None
         if isinstance(head, ExpressionHead) and head.needs_library:
             library = self.parts["library_sizes"].draw(np.full(n_cells, -1), rng)
         return self._made(n_cells, generator, library=library, label=label)
@@ -554,3 +605,7 @@ class AdversarialModel(AdversarialTraining, UnconditionalModel):
         log_expr = network.head.log_expr(scaled).cpu().numpy()
         order = torch.randperm(n_cells, generator=generator).numpy()
         return log_expr[order], None if library is None else library[order]
+
+    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
+        """Return the classes of the fitted parts."""
+        return dict(self.parts_types) | GeneSpace.kinds(value_kind)

@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -46,7 +46,7 @@ class FitOptions:
 
 def make_config(kind: type[Any], config: Any, settings: Mapping[str, Any], *, name: str) -> Any:
     """Return ``config`` (the defaults of ``kind`` when ``None``) with single settings replaced."""
-    known = [field.name for field in fields(kind)]
+    known = [item.name for item in fields(kind)]
     unknown = sorted(set(settings) - set(known))
     if unknown:
         msg = f"{name} has no setting {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
@@ -61,7 +61,7 @@ def config_values(config: Any) -> dict[str, Any]:
 
 def config_from_values(kind: type[Any], values: Mapping[str, Any]) -> Any:
     """Rebuild a config from JSON, where tuples have become lists."""
-    known = {field.name for field in fields(kind)}
+    known = {item.name for item in fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:
         msg = f"the model file has settings this version does not know: {', '.join(unknown)}"
@@ -71,53 +71,53 @@ def config_from_values(kind: type[Any], values: Mapping[str, Any]) -> Any:
     )
 
 
-class NetworkTraining(ABC):
-    """Adds :meth:`train_networks` to what has ``config``, ``name`` and :meth:`phases`."""
+@dataclass(frozen=True)
+class Learned:
+    """What came of learning, besides parts and networks."""
 
-    name: ClassVar[str]
-    config: Any
-
-    @abstractmethod
-    def phases(self) -> list[Phase]:
-        """Return what happens in one training iteration; empty for a model without networks."""
-
-    def train_networks(
-        self,
-        columns: Mapping[str, Any],
-        averaged: nn.Module,
-        options: FitOptions,
-        *,
-        validate: Callable[[], float] | None,
-    ) -> TrainResult:
-        """Train on mini-batches until the validation score stops improving."""
-        c = self.config
-        settings = TrainSettings(
-            n_iterations=c.n_iterations,
-            validate_every=c.validate_every,
-            patience=c.patience,
-            ema_decay=c.ema_decay,
-            progress=options.progress,
-            accelerator=options.accelerator,
-            devices=options.devices,
-            random_state=c.random_state,
-            description=self.name,
-        )
-        return train(
-            self.phases(),
-            Batches(columns, batch_size=c.batch_size, random_state=c.random_state),
-            settings,
-            validate=validate,
-            averaged=averaged,
-            checkpoint=options.checkpoint,
-            resume=options.resume,
-        )
+    result: TrainResult | None = None  # of the networks; None when there were none to train
+    about: dict[str, Any] = field(default_factory=dict)  # what the description of the model says about it
+    before: pd.DataFrame | None = None  # history of what was trained before the networks
 
 
-class GenerativeModel(NetworkTraining):
+def train_networks(
+    config: Any,
+    phases: Sequence[Phase],
+    columns: Mapping[str, Any],
+    averaged: nn.Module,
+    options: FitOptions,
+    *,
+    validate: Callable[[], float] | None,
+    name: str,
+) -> TrainResult:
+    """Train on mini-batches of ``columns`` until the validation score stops improving, by a model's settings."""
+    settings = TrainSettings(
+        n_iterations=config.n_iterations,
+        validate_every=config.validate_every,
+        patience=config.patience,
+        ema_decay=config.ema_decay,
+        progress=options.progress,
+        accelerator=options.accelerator,
+        devices=options.devices,
+        random_state=config.random_state,
+        description=name,
+    )
+    return train(
+        phases,
+        Batches(columns, batch_size=config.batch_size, random_state=config.random_state),
+        settings,
+        validate=validate,
+        averaged=averaged,
+        checkpoint=options.checkpoint,
+        resume=options.resume,
+    )
+
+
+class GenerativeModel(ABC):
     """Base of all models.
 
-    A subclass names itself, brings a frozen dataclass ``Config`` and writes :meth:`build`, :meth:`learn`,
-    :meth:`skeleton`, :meth:`phases` and :meth:`draw`.
+    A subclass names itself, brings a frozen dataclass ``Config`` and writes :meth:`learn` and :meth:`draw`, with
+    ``parts_types`` for the fitted parts that are saved, and with networks :meth:`skeleton` (docs/contributing.md).
 
     Parameters
     ----------
@@ -136,7 +136,10 @@ class GenerativeModel(NetworkTraining):
     Config: ClassVar[type[Any]]
     parts_types: ClassVar[Mapping[str, type[Any]]] = {}
     needs_labels: ClassVar[bool] = True
+    needs_counts: ClassVar[bool] = False
     knows_batches: ClassVar[bool] = False
+    makes_all_genes: ClassVar[bool] = False
+    extra: ClassVar[str | None] = None
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         self.config = make_config(self.Config, config, settings, name=self.name)
@@ -145,23 +148,24 @@ class GenerativeModel(NetworkTraining):
         self.sizes: dict[str, int] = {}
         self.about: dict[str, Any] = {}
         self.history = pd.DataFrame({"step": []})
+        self.modelled = np.zeros(0, dtype=np.bool_)
 
     # ------------------------------------------------------------------ what a subclass writes
     @abstractmethod
-    def build(self, data: TrainingData, options: FitOptions) -> None:
-        """Fill ``parts``, ``sizes`` and ``networks`` from training cells."""
-
-    @abstractmethod
-    def skeleton(self) -> nn.ModuleDict:
-        """Return untrained networks of the shapes in ``sizes``."""
-
-    @abstractmethod
-    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> TrainResult | None:
-        """Train the networks; return ``None`` when there is nothing to train."""
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Fill ``parts`` and, with networks, ``sizes`` and ``networks`` from training cells, and train."""
 
     @abstractmethod
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw cells: a number of them, numbers by type, or, of a model that knows batches, by type and batch."""
+
+    def skeleton(self) -> nn.ModuleDict:
+        """Return untrained networks of the shapes in ``sizes``; none by default."""
+        return nn.ModuleDict()
+
+    def phases(self) -> list[Phase]:
+        """Return what happens in one training iteration; nothing by default."""
+        return []
 
     # ------------------------------------------------------------------ what users call
     @property
@@ -232,17 +236,20 @@ class GenerativeModel(NetworkTraining):
             if held is not None:
                 data = training_data(kept, batch_key=batch_key, **how)
             validation = held
+        if self.needs_counts and data.totals is None:
+            msg = f"{self.name} models counts; found {data.value_kind} values. Pass layer= with counts, or use another"
+            raise InputError(msg)
         held_out = validation_data(validation, data, layer=layer) if isinstance(validation, ad.AnnData) else None
         self.history = pd.DataFrame({"step": []})
         torch.set_num_threads(threads)  # numba's first use sets it to the number of cores
+        self.modelled = np.ones_like(data.modelled) if self.makes_all_genes else data.modelled
         with seeded(self.config.random_state):
-            self.build(data, options)
-            result = self.learn(data, held_out, options)
-        if result is not None:
-            self.history = pd.concat([self.history, result.history], ignore_index=True)
-        self._modelled_mask = data.modelled
+            learned = self.learn(data, held_out, options)
+        self.history = self.history if learned.before is None else learned.before
+        if learned.result is not None:
+            self.history = pd.concat([self.history, learned.result.history], ignore_index=True)
         self.about = {"model": self.name, "parameters": config_values(self.config)} | describe(data, self.history)
-        self.about |= self._training_summary(result) | {
+        self.about |= _summary(learned) | {
             "n_validation": 0 if held_out is None else len(held_out.labels),
             "fit_seconds": round(time.perf_counter() - start, 2),
         }
@@ -301,7 +308,7 @@ class GenerativeModel(NetworkTraining):
         generator = torch.Generator().manual_seed(random_state)
         drawn = self.draw(wanted, generator, np.random.default_rng(random_state))
         var = pd.DataFrame(self.about["var"], index=pd.Index(self.about["var_names"]))
-        var["scgarage_modelled"] = self._modelled()
+        var["scgarage_modelled"] = self.modelled
         cells = ad.AnnData(X=drawn.values, var=var)
         return annotate(cells, drawn, self.about, self.types, random_state=random_state)
 
@@ -315,7 +322,7 @@ class GenerativeModel(NetworkTraining):
         """
         self._check_fitted()
         path = Path(path)
-        arrays = {"modelled": self._modelled()}
+        arrays = {"modelled": self.modelled}
         for name, part in self.parts.items():
             arrays |= persistence.pack(part, name)
         description = self.about | {"sizes": self.sizes}
@@ -346,7 +353,7 @@ class GenerativeModel(NetworkTraining):
     def _restore(self, about: dict[str, Any], arrays: dict[str, NDArray[Any]], tensors: dict[str, Tensor]) -> None:
         self.sizes = about.pop("sizes")
         self.about = about
-        self._modelled_mask = arrays["modelled"]
+        self.modelled = arrays["modelled"]
         self.parts = {
             name: persistence.unpack(kind, arrays, name)
             for name, kind in self.parts_for(about["value_kind"]).items()
@@ -388,42 +395,36 @@ class GenerativeModel(NetworkTraining):
             msg = f"{self.name} is not fitted; call fit(adata, labels_key=...) first, or scgarage.load(path)"
             raise InputError(msg)
 
-    def _modelled(self) -> NDArray[np.bool_]:
-        return self._modelled_mask
 
-    def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
-        """Return what the description says about the training; subclasses add to it."""
-        if result is None:
-            return {}
-        return {
-            "n_iterations": result.n_iterations,
-            "best_step": result.best_step,
-            "stopped_early": result.stopped_early,
-        }
+def _summary(learned: Learned) -> dict[str, Any]:
+    """Return what the description says about the training."""
+    result = learned.result
+    if result is None:
+        return learned.about
+    names = ("n_iterations", "best_step", "stopped_early")
+    return {name: getattr(result, name) for name in names} | learned.about
 
 
 CHUNK = 1024
 """Cells drawn at a time, which bounds memory."""
 
 
-class ModelByType(GenerativeModel):
-    """Turns a request into the type of each cell; a subclass writes :meth:`draw_cells`."""
+def draw_by_type(
+    model: GenerativeModel,
+    wanted: Wanted,
+    rng: np.random.Generator,
+    make: Callable[[NDArray[np.int64]], sparse.csr_matrix],
+) -> Drawn:
+    """Draw cells of a model that is told the type of each: ``make`` returns values of all genes for type numbers.
 
-    @abstractmethod
-    def draw_cells(
-        self, labels: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
-    ) -> sparse.csr_matrix:
-        """Return values of all genes, ``(n_cells, n_all_genes)``, for type numbers ``(n_cells,)``."""
-
-    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
-        """Draw cells, a limited number at a time."""
-        shares = np.array([self.about["type_counts"][name] for name in self.types], dtype=np.float64)
-        labels = types_wanted(wanted, self.types, shares, rng)
-        parts = [
-            self.draw_cells(labels[start : start + CHUNK], generator, rng) for start in range(0, len(labels), CHUNK)
-        ]
-        values = sparse.csr_matrix(sparse.vstack(parts), dtype=np.float32)
-        return Drawn(values, np.asarray(self.types)[labels])
+    A plain number of cells comes in the proportions of the training cells, as exactly as whole numbers allow, and in
+    random order; a limited number of cells is made at a time.
+    """
+    shares = np.array([model.about["type_counts"][name] for name in model.types], dtype=np.float64)
+    labels = types_wanted(wanted, model.types, shares, rng)
+    parts = [make(labels[start : start + CHUNK]) for start in range(0, len(labels), CHUNK)]
+    values = sparse.csr_matrix(sparse.vstack(parts), dtype=np.float32)
+    return Drawn(values, np.asarray(model.types)[labels])
 
 
 def types_wanted(
@@ -440,24 +441,3 @@ def types_wanted(
         rest = exact - counts
         counts[rng.choice(len(types), size=left, replace=False, p=rest / rest.sum())] += 1
     return rng.permutation(np.repeat(np.arange(len(types)), counts))
-
-
-class EstimatedModel(ModelByType):
-    """A model by type without networks: everything is in ``parts``; a subclass writes ``build`` and ``draw_cells``."""
-
-    def skeleton(self) -> nn.ModuleDict:
-        """Return no networks."""
-        return nn.ModuleDict()
-
-    def phases(self) -> list[Phase]:
-        """Return nothing: there is nothing to train."""
-        return []
-
-    def learn(
-        self,
-        data: TrainingData,  # noqa: ARG002  (one interface)
-        validation: ValidationData | None,  # noqa: ARG002
-        options: FitOptions,  # noqa: ARG002
-    ) -> TrainResult | None:
-        """Do nothing."""
-        return None

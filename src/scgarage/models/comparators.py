@@ -12,9 +12,10 @@ from sklearn.neighbors import NearestNeighbors
 
 from scgarage.errors import InputError
 from scgarage.io.cells import counts_from_log_expr, log1p_cp10k
-from scgarage.models.base import EstimatedModel, FitOptions
+from scgarage.models.base import FitOptions, GenerativeModel, Learned, draw_by_type
 from scgarage.models.copula import HurdleMarginals, NegativeBinomialMarginals
-from scgarage.models.data import TrainingData
+from scgarage.models.data import TrainingData, ValidationData
+from scgarage.models.spec import Drawn, Wanted
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class BootstrapConfig:
             raise InputError(msg)
 
 
-class Bootstrap(EstimatedModel):
+class Bootstrap(GenerativeModel):
     """The copy extreme: training cells drawn with replacement and thinned.
 
     Every molecule of a copied cell stays with probability ``kept``; library sizes are that much smaller, nothing is
@@ -98,17 +99,16 @@ class Bootstrap(EstimatedModel):
     Config: ClassVar[type[Any]] = BootstrapConfig
     parts_types: ClassVar[Mapping[str, type[Any]]] = {"cells": KeptCells}
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (one interface)
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:  # noqa: ARG002
         """Keep the training cells."""
         self.parts = {"cells": KeptCells.of(data.values, data.labels, len(data.types))[0]}
+        return Learned()
 
-    def draw_cells(
-        self,
-        labels: NDArray[np.int64],
-        generator: torch.Generator,  # noqa: ARG002  (one interface)
-        rng: np.random.Generator,
-    ) -> sparse.csr_matrix:
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         """Copy and thin."""
+        return draw_by_type(self, wanted, rng, lambda labels: self._cells(labels, rng))
+
+    def _cells(self, labels: NDArray[np.int64], rng: np.random.Generator) -> sparse.csr_matrix:
         cells: KeptCells = self.parts["cells"]
         copies = cells.matrix()[cells.pick(labels, rng)]
         if self.about["value_kind"] == "counts":
@@ -154,7 +154,7 @@ class SmoteNeighbours:
     totals: NDArray[np.float64]  # library sizes, (n_cells,); ones where there are none
 
 
-class Smote(EstimatedModel):
+class Smote(GenerativeModel):
     r"""Cells between two neighbours of one type, on log1p CP10k.
 
     .. math:: x = x_i + u\,(x_j - x_i), \qquad u \sim U(0, 1)
@@ -182,7 +182,7 @@ class Smote(EstimatedModel):
     Config: ClassVar[type[Any]] = SmoteConfig
     parts_types: ClassVar[Mapping[str, type[Any]]] = {"cells": KeptCells, "neighbours": SmoteNeighbours}
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (one interface)
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:  # noqa: ARG002
         """Keep the training cells and find their neighbours."""
         every = data.values if data.totals is None else log1p_cp10k(data.values)
         cells, order = KeptCells.of(every, data.labels, len(data.types))
@@ -199,14 +199,13 @@ class Smote(EstimatedModel):
             found[own] = max(n_neighbors, 1)
         totals = np.ones(data.n_cells) if data.totals is None else data.totals[order]
         self.parts = {"cells": cells, "neighbours": SmoteNeighbours(rows, found, totals)}
+        return Learned()
 
-    def draw_cells(
-        self,
-        labels: NDArray[np.int64],
-        generator: torch.Generator,  # noqa: ARG002  (one interface)
-        rng: np.random.Generator,
-    ) -> sparse.csr_matrix:
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         """Mix each cell with a neighbour."""
+        return draw_by_type(self, wanted, rng, lambda labels: self._cells(labels, rng))
+
+    def _cells(self, labels: NDArray[np.int64], rng: np.random.Generator) -> sparse.csr_matrix:
         cells, neighbours = self.parts["cells"], self.parts["neighbours"]
         first = cells.pick(labels, rng)
         second = neighbours.rows[first, rng.integers(neighbours.n_found[first])]
@@ -241,7 +240,7 @@ class NBIndependentConfig:
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"published": {}, "tuned": {}}
 
 
-class NBIndependent(EstimatedModel):
+class NBIndependent(GenerativeModel):
     """The null model: negative binomial genes, independent of each other given the type.
 
     Means and dispersions are those of the type, by maximum likelihood. Library sizes are not modelled: they come out
@@ -263,17 +262,16 @@ class NBIndependent(EstimatedModel):
         """Return the classes of the fitted parts."""
         return {"marginals": NegativeBinomialMarginals if value_kind == "counts" else HurdleMarginals}
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (one interface)
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:  # noqa: ARG002
         """Estimate the marginals."""
         kind = self.parts_for(data.value_kind)["marginals"]
         self.parts = {"marginals": kind.fit(data.values, data.labels, len(data.types))}
+        return Learned()
 
-    def draw_cells(
-        self,
-        labels: NDArray[np.int64],
-        generator: torch.Generator,  # noqa: ARG002  (one interface)
-        rng: np.random.Generator,
-    ) -> sparse.csr_matrix:
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         """Draw every gene by itself."""
+        return draw_by_type(self, wanted, rng, lambda labels: self._cells(labels, rng))
+
+    def _cells(self, labels: NDArray[np.int64], rng: np.random.Generator) -> sparse.csr_matrix:
         drawn: sparse.csr_matrix = self.parts["marginals"].draw(labels, slice(None), rng)
         return drawn

@@ -14,9 +14,10 @@ from scipy.stats import nbinom
 from sklearn.covariance import ledoit_wolf
 
 from scgarage.errors import InputError
-from scgarage.models.base import EstimatedModel, FitOptions
-from scgarage.models.data import TrainingData
+from scgarage.models.base import FitOptions, GenerativeModel, Learned, draw_by_type
+from scgarage.models.data import TrainingData, ValidationData
 from scgarage.models.garage.marginals import Hurdle
+from scgarage.models.spec import Drawn, Wanted
 
 PRIOR_CELLS = 5.0
 """Cells above zero that a gene's quantiles over all types are worth beside a type's own."""
@@ -286,7 +287,7 @@ class CopulaConfig:
             raise InputError(msg)
 
 
-class Copula(EstimatedModel):
+class Copula(GenerativeModel):
     """Negative binomial genes with the correlation of each type, without any network.
 
     After scDesign2: marginals by maximum likelihood for every gene and type, a Gaussian copula for the genes that
@@ -314,7 +315,7 @@ class Copula(EstimatedModel):
         marginals = NegativeBinomialMarginals if value_kind == "counts" else HurdleMarginals
         return {"marginals": marginals, "copula": GaussianCopula}
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (one interface)
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:  # noqa: ARG002
         """Estimate marginals, then the correlation of each type."""
         rng = np.random.default_rng(self.config.random_state)
         marginals = self.parts_for(data.value_kind)["marginals"].fit(data.values, data.labels, len(data.types))
@@ -329,6 +330,7 @@ class Copula(EstimatedModel):
             genes.append(chosen)
             correlations.append(correlation)
         self.parts = {"marginals": marginals, "copula": GaussianCopula.join(genes, correlations)}
+        return Learned()
 
     def _correlated(self, values: sparse.csr_matrix, modelled: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the numbers of the genes to correlate in a type: none, or at least two."""
@@ -337,15 +339,13 @@ class Copula(EstimatedModel):
         enough = values.shape[0] >= self.config.min_cells and len(chosen) > 1
         return chosen if enough else np.empty(0, dtype=np.int64)
 
-    def draw_cells(
-        self,
-        labels: NDArray[np.int64],
-        generator: torch.Generator,  # noqa: ARG002  (one interface)
-        rng: np.random.Generator,
-    ) -> sparse.csr_matrix:
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         """Draw each type by its copula and the genes outside it independently."""
+        return draw_by_type(self, wanted, rng, lambda labels: self._cells(labels, rng))
+
+    def _cells(self, labels: NDArray[np.int64], rng: np.random.Generator) -> sparse.csr_matrix:
         marginals, copula = self.parts["marginals"], self.parts["copula"]
-        n_genes = len(self._modelled())
+        n_genes = len(self.modelled)
         rows, values = [], []
         for number in np.unique(labels):
             own = np.flatnonzero(labels == number)

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from scgarage.errors import InputError
-from scgarage.models.base import FitOptions
+from scgarage.models.base import FitOptions, Learned, train_networks
 from scgarage.models.data import TrainingData, ValidationData
 from scgarage.models.garage.factor_model import FactorConfig, FactorModel
-from scgarage.models.timed import LATENT, TYPE, TimedModel, TimedNetwork
-from scgarage.training import TrainResult
+from scgarage.models.timed import LATENT, TYPE, TimedNetwork, TimedTraining, timed_network
+from scgarage.training import Phase
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ max_cells, resolution, smallest_group
             raise InputError(msg)
 
 
-class Flow(TimedModel, FactorModel):
+class Flow(FactorModel):
     r"""Noise is carried along straight lines to positions of cells among the factors of the default model.
 
     .. math:: L = E\,\|v_\theta((1 - t) \epsilon + t z, t, y) - (z - \epsilon)\|^2, \qquad t \sim U(0, 1)
@@ -120,13 +120,36 @@ class Flow(TimedModel, FactorModel):
     knows_batches = False
     parts_types: ClassVar[Mapping[str, type[Any]]] = {**FactorModel.parts_types, "scale": PositionScale}
 
-    def place(self, data: TrainingData, rows: NDArray[np.int64]) -> None:  # noqa: ARG002  (positions say all)
-        """Scale the draws of the positions, all of which are trained on."""
-        n_draws, _, n_dims = self._draws.shape
-        positions = self._draws.reshape(-1, n_dims)
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Train on draws of all positions until the loss of the validation cells stops improving."""
+        fitted = self.fit_factors(data)
+        n_draws, _, n_dims = fitted.draws.shape
+        positions = fitted.draws.reshape(-1, n_dims)
         self.parts["scale"] = scale = PositionScale.fit(positions)
-        self._columns = {LATENT: scale.scaled(positions), TYPE: np.tile(self._codes, n_draws)}
+        columns = {LATENT: scale.scaled(positions), TYPE: np.tile(fitted.codes, n_draws)}
         self.sizes = {"n_components": n_dims, "n_types": self.parts["strata"].n_types}
+        self.calibrate(data, fitted)
+        self.networks = self.skeleton()
+        training, seen, validate = self._training(), self.encode(validation, fitted), None
+        if seen is not None:
+            validate = training.validator(torch.from_numpy(scale.scaled(seen[0])), torch.from_numpy(seen[1]))
+        return Learned(
+            train_networks(
+                self.config, training.phases(), columns, training.network, options, validate=validate, name=self.name
+            )
+        )
+
+    def skeleton(self) -> nn.ModuleDict:
+        """Return the network."""
+        network = TimedNetwork(self.sizes["n_components"], self.sizes["n_types"], self.config.hidden)
+        return nn.ModuleDict({"network": network})
+
+    def phases(self) -> list[Phase]:
+        """One step of the network."""
+        return self._training().phases()
+
+    def _training(self) -> TimedTraining:
+        return TimedTraining(self.networks["network"], self.target_loss, self.config)
 
     def target_loss(self, network: nn.Module, latents: Tensor, types: Tensor) -> Tensor:
         """Return the mean squared error of the predicted velocity."""
@@ -134,23 +157,6 @@ class Flow(TimedModel, FactorModel):
         noise = torch.randn_like(latents)
         between = torch.lerp(noise, latents, times[:, None])
         return mse_loss(network(between, times, types), latents - noise)
-
-    def learn(
-        self,
-        data: TrainingData,  # noqa: ARG002  (build kept what is needed)
-        validation: ValidationData | None,
-        options: FitOptions,
-    ) -> TrainResult | None:
-        """Train until the loss of the validation cells stops improving."""
-        seen = None if validation is None else self.encode(validation)
-        validate = None
-        if seen is not None:
-            positions, types = seen
-            validate = self._validator(torch.from_numpy(self.parts["scale"].scaled(positions)), torch.from_numpy(types))
-        result = self.train_networks(self._columns, self._network(), options, validate=validate)
-        del self._columns
-        self._forget()
-        return result
 
     def draw_latents(self, network: TimedNetwork, types: Tensor, generator: torch.Generator) -> Tensor:
         """Start from noise and follow the field."""
@@ -170,6 +176,6 @@ class Flow(TimedModel, FactorModel):
         rng: np.random.Generator,  # noqa: ARG002  (noise comes from the generator)
     ) -> NDArray[np.float32]:
         """Return positions where the flow ends."""
-        drawn = self.draw_latents(self._network(), torch.from_numpy(codes), generator).numpy()
+        drawn = self.draw_latents(timed_network(self.networks), torch.from_numpy(codes), generator).numpy()
         result: NDArray[np.float32] = self.parts["scale"].back(drawn)
         return result

@@ -1,13 +1,12 @@
 """Adversarial models of gene space: gan, wgan, fgan and lsh-gan."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from scgarage.errors import InputError
 from scgarage.losses import (
@@ -20,18 +19,12 @@ from scgarage.losses import (
     Wasserstein,
     WeightClipping,
 )
-from scgarage.models.adversarial import AdversarialModel, Generator, TechniquesConfig, make_critic
+from scgarage.models.adversarial import ACTIVATIONS, AdversarialModel, ChosenSeeds, TechniquesConfig
 from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData
-from scgarage.nn import HybridInput, mlp
+from scgarage.nn import HybridInput
 from scgarage.pp import Components
 from scgarage.pp.graph import knn_graph
-
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-    "leaky-relu": lambda: nn.LeakyReLU(0.2),
-}
 
 
 @dataclass(frozen=True)
@@ -104,32 +97,6 @@ class NoiseGanConfig(TechniquesConfig):
                 raise InputError(msg)
 
 
-class NoiseGan(AdversarialModel):
-    """Networks of the adversarial baselines; a subclass writes :meth:`objective` and what it adds."""
-
-    Config: ClassVar[type[Any]] = NoiseGanConfig
-
-    @property
-    def critic_bias(self) -> bool:
-        """Whether a constant in the critic's output changes the model's own objective."""
-        return True
-
-    def source(self) -> HybridInput:
-        """Return the generator's input: noise alone."""
-        return HybridInput(torch.zeros(0, self.config.n_latent), leakage=0.0)
-
-    def skeleton(self) -> nn.ModuleDict:
-        """Return generator and critic, if the objective has one."""
-        c, n_genes, game = self.config, self.sizes["n_genes"], self.game()
-        activation, source, head = ACTIVATIONS[c.activation], self.source(), self._new_head()
-        layers = mlp(source.seeds.shape[1], c.generator_hidden, head.n_logits, activation=activation)
-        networks = nn.ModuleDict({"generator": Generator(source, layers, head)})
-        if game.has_critic:
-            bias = self.critic_bias if c.objective is None else None
-            networks["critic"] = make_critic(game, n_genes, c.critic_hidden, activation=activation, bias=bias)
-        return networks
-
-
 @dataclass(frozen=True)
 class GanConfig(NoiseGanConfig):
     """Settings of :class:`Gan`.
@@ -180,7 +147,7 @@ class GanConfig(NoiseGanConfig):
     }
 
 
-class Gan(NoiseGan):
+class Gan(AdversarialModel):
     """Noise in, cells out, judged by cross-entropy.
 
     References
@@ -254,7 +221,7 @@ class WganConfig(NoiseGanConfig):
     }
 
 
-class Wgan(NoiseGan):
+class Wgan(AdversarialModel):
     """Noise in, cells out, judged by a critic with clipped weights.
 
     References
@@ -346,7 +313,7 @@ class FganConfig(NoiseGanConfig):
     }
 
 
-class Fgan(NoiseGan):
+class Fgan(AdversarialModel):
     """Noise in, cells out, judged by the Fisher ratio or the bound of any f-divergence.
 
     References
@@ -472,7 +439,7 @@ class LshGanConfig(NoiseGanConfig):
     }
 
 
-class LshGan(NoiseGan):
+class LshGan(AdversarialModel):
     """Noise and an even subsample of real cells in, cells out.
 
     The subsample is what is left when the cells are walked through, each kept cell dropping its nearest neighbours;
@@ -504,10 +471,10 @@ class LshGan(NoiseGan):
         seeds = torch.zeros(self.sizes["n_seeds"], self.sizes["n_genes"])
         return HybridInput(seeds, leakage=self.config.leakage)
 
-    def seed_cells(self, data: TrainingData, options: FitOptions) -> NDArray[np.int64]:  # noqa: ARG002  (one interface)
+    def seed_cells(self, data: TrainingData, options: FitOptions) -> ChosenSeeds:  # noqa: ARG002  (one interface)
         """Thin the training cells, in a random order, by their nearest neighbours."""
         c = self.config
         points = Components.fit(data.log_expr, c.n_components, random_state=c.random_state).transform(data.log_expr)
         edges = knn_graph(points, min(c.n_dropped, data.n_cells - 1), random_state=c.random_state).numpy()
         order = np.random.default_rng(c.random_state).permutation(data.n_cells)
-        return neighbour_subsample(edges[0].reshape(data.n_cells, -1), order)
+        return ChosenSeeds(neighbour_subsample(edges[0].reshape(data.n_cells, -1), order))

@@ -1,6 +1,7 @@
 """GARAGE as its documents describe it: attention picks seed cells, the seeds guide a GAN in gene space."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
@@ -8,18 +9,16 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from scgarage.errors import InputError
 from scgarage.losses import BinaryCrossEntropy, Objective
-from scgarage.models.adversarial import AdversarialModel, Generator, TechniquesConfig, make_critic
+from scgarage.models.adversarial import AdversarialModel, ChosenSeeds, TechniquesConfig
 from scgarage.models.base import FitOptions
 from scgarage.models.data import TrainingData
-from scgarage.nn import HybridInput, mlp
+from scgarage.nn import HybridInput
 from scgarage.pp import Components
 from scgarage.seeds import SELECTORS, GATSettings, Seeds, SeedSelector
-from scgarage.training import TrainResult
 
 TYPE = "type"
 """Column of the cell types in the table that the selectors see."""
@@ -182,24 +181,27 @@ class GarageFaithful(AdversarialModel):
         c = self.config
         return BinaryCrossEntropy(c.real_label, c.fake_label, c.generator_label)
 
-    def skeleton(self) -> nn.ModuleDict:
-        """Return generator and critic for ``n_genes`` genes and ``n_seeds`` seeds."""
-        c, n_genes, game = self.config, self.sizes["n_genes"], self.game()
-        source = HybridInput(torch.zeros(self.sizes["n_seeds"], n_genes), leakage=c.leakage, noise=c.noise)
-        head = self._new_head()
-        generator = Generator(source, mlp(n_genes, c.generator_hidden, head.n_logits), head)
-        networks = nn.ModuleDict({"generator": generator})
-        if game.has_critic:
-            networks["critic"] = make_critic(game, n_genes, c.critic_hidden, activation=nn.ReLU)
-        return networks
+    @property
+    def critic_bias(self) -> bool | None:
+        """Whether the critic's output has a constant: as the game says."""
+        return None
 
-    def seed_cells(self, data: TrainingData, options: FitOptions) -> NDArray[np.int64]:
+    def activation(self) -> Callable[[], nn.Module]:
+        """Rectify after each hidden layer."""
+        return nn.ReLU
+
+    def source(self) -> HybridInput:
+        """Return noise and seed rows, as wide as cells."""
+        seeds = torch.zeros(self.sizes["n_seeds"], self.sizes["n_genes"])
+        return HybridInput(seeds, leakage=self.config.leakage, noise=self.config.noise)
+
+    def seed_cells(self, data: TrainingData, options: FitOptions) -> ChosenSeeds:
         """Pick ``ceil(leakage * n_cells)`` seeds on the graph of the training cells."""
         c = self.config
         n_seeds = math.ceil(c.leakage * data.n_cells)
         if n_seeds == 0:
             self.seeds = Seeds(np.empty(0, dtype=np.int64), np.zeros(data.n_cells))
-            return self.seeds.indices
+            return ChosenSeeds(about=self._about_seeds())
         types = data.label_names()
         cells = ad.AnnData(
             data.log_expr,
@@ -207,10 +209,9 @@ class GarageFaithful(AdversarialModel):
         )
         components = Components.fit(data.log_expr, c.n_components, labels=types, random_state=c.random_state)
         cells.obsm["X_pca"] = components.transform(data.log_expr)
-        seeds = self._selector(options).select(cells, n_seeds)
-        self.history = seeds.history.rename(columns={"validation/score": "gat/validation"})
-        self.seeds = seeds
-        return seeds.indices
+        self.seeds = seeds = self._selector(options).select(cells, n_seeds)
+        history = seeds.history.rename(columns={"validation/score": "gat/validation"})
+        return ChosenSeeds(seeds.indices, self._about_seeds(), history)
 
     def _selector(self, options: FitOptions) -> SeedSelector:
         """Return the selector of the config; each takes the settings that concern it."""
@@ -237,6 +238,6 @@ class GarageFaithful(AdversarialModel):
         wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # selectors are dataclasses
         return kind(**{name: value for name, value in settings.items() if name in wanted})
 
-    def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
+    def _about_seeds(self) -> dict[str, Any]:
         numbers = {name: value for name, value in self.seeds.diagnostics.items() if math.isfinite(value)}
-        return super()._training_summary(result) | {"n_seeds": len(self.seeds), "seed_diagnostics": numbers}
+        return {"n_seeds": len(self.seeds), "seed_diagnostics": numbers}

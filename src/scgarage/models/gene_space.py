@@ -1,9 +1,8 @@
 """Models that generate log-normalised expression of the selected genes; what makes counts of all genes of it."""
 
-from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ from sklearn.linear_model import LogisticRegression
 
 from scgarage.errors import SamplingError
 from scgarage.io.cells import counts_from_log_expr
-from scgarage.models.base import FitOptions, GenerativeModel, ModelByType
 from scgarage.models.data import TrainingData
 from scgarage.models.spec import Drawn, Wanted
 from scgarage.pp import Components
@@ -173,41 +171,69 @@ CHUNK = 2048
 """Cells generated at a time, which bounds memory."""
 
 
-class GeneSpaceModel(GenerativeModel):
-    """Adds to generated expression what the generator does not give: counts, and genes outside the selection."""
+Counter: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float64], np.random.Generator], NDArray[np.float32]]
+"""Makes counts, ``(n_cells, n_genes)``, of generated log1p CP10k for given library sizes, ``(n_cells,)``."""
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (subclasses use the options)
-        """Fit the library sizes and the background on training cells."""
-        n_types = len(data.types)
-        self.parts = {}
+
+def rounded_counts(
+    log_expr: NDArray[np.float32],
+    totals: NDArray[np.float64],
+    rng: np.random.Generator,  # noqa: ARG001  (one interface)
+) -> NDArray[np.float32]:
+    """Return CP10k values times the library size, rounded."""
+    return counts_from_log_expr(log_expr, totals)
+
+
+@dataclass(frozen=True)
+class GeneSpace:
+    """What makes whole cells of generated expression: counts, and the genes outside the selection.
+
+    Library sizes are drawn for the type; genes outside the selection are drawn independently given the type.
+    """
+
+    parts: Mapping[str, Any]  # those of the model, "library_sizes" and "background" among them where there are any
+    modelled: NDArray[np.bool_]  # genes that the model generates, (n_all_genes,)
+
+    @staticmethod
+    def fit(data: TrainingData) -> dict[str, Any]:
+        """Return the parts, fitted on training cells."""
+        n_types, parts = len(data.types), dict[str, Any]()
         if data.totals is not None:
-            self.parts["library_sizes"] = LibrarySizes.fit(data.totals, data.labels, n_types)
+            parts["library_sizes"] = LibrarySizes.fit(data.totals, data.labels, n_types)
         if not data.modelled.all():
-            kind = self.parts_for(data.value_kind)["background"]
             rest = data.values[:, np.flatnonzero(~data.modelled)]
-            self.parts["background"] = kind.fit(rest, data.totals, data.labels, n_types)
+            background = GeneSpace.kinds(data.value_kind)["background"]
+            parts["background"] = background.fit(rest, data.totals, data.labels, n_types)
+        return parts
 
-    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
-        """Return the classes of the fitted parts; counts and log values have different backgrounds."""
-        counts = value_kind == "counts"
-        background = PoissonBackground if counts else HurdleBackground
-        return dict(self.parts_types) | {"background": background} | ({"library_sizes": LibrarySizes} if counts else {})
+    @staticmethod
+    def kinds(value_kind: str) -> dict[str, type[Any]]:
+        """Return the classes of the parts; counts and log values have different backgrounds."""
+        if value_kind == "counts":
+            return {"background": PoissonBackground, "library_sizes": LibrarySizes}
+        return {"background": HurdleBackground}
 
-    def _complete(
+    def totals(self, numbers: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64] | None:
+        """Draw library sizes for type numbers, ``(n_cells,)``; ``None`` where the values are no counts."""
+        sizes = self.parts.get("library_sizes")
+        return None if sizes is None else sizes.draw(numbers, rng)
+
+    def complete(
         self,
         log_expr: NDArray[np.float32],
         numbers: NDArray[np.int64],
         rng: np.random.Generator,
         *,
         totals: NDArray[np.float64] | None = None,
+        counts: Counter = rounded_counts,
     ) -> sparse.csr_matrix:
         """Return all genes, as counts when the model was fitted on counts; without ``totals`` they are drawn."""
-        if totals is None and "library_sizes" in self.parts:
-            totals = self.parts["library_sizes"].draw(numbers, rng)
-        values = sparse.csr_matrix(log_expr if totals is None else self._counts(log_expr, totals, rng))
-        return self._with_background(values, numbers, totals, rng)
+        if totals is None:
+            totals = self.totals(numbers, rng)
+        values = sparse.csr_matrix(log_expr if totals is None else counts(log_expr, totals, rng))
+        return self.with_background(values, numbers, totals, rng)
 
-    def _with_background(
+    def with_background(
         self,
         values: sparse.csr_matrix,
         numbers: NDArray[np.int64],
@@ -218,85 +244,66 @@ class GeneSpaceModel(GenerativeModel):
         if "background" not in self.parts:
             return values
         both = sparse.hstack([values, self.parts["background"].draw(numbers, totals, rng)], format="csr")
-        modelled = self._modelled()
-        order = np.empty(len(modelled), dtype=np.int64)
-        order[np.concatenate([np.flatnonzero(modelled), np.flatnonzero(~modelled)])] = np.arange(len(modelled))
+        order = np.empty(len(self.modelled), dtype=np.int64)
+        order[np.concatenate([np.flatnonzero(self.modelled), np.flatnonzero(~self.modelled)])] = np.arange(len(order))
         ordered: sparse.csr_matrix = both[:, order]
         return ordered
 
-    def _counts(
-        self,
-        log_expr: NDArray[np.float32],
-        totals: NDArray[np.float64],
-        rng: np.random.Generator,  # noqa: ARG002  (for subclasses that draw)
-    ) -> NDArray[np.float32]:
-        """Return counts of the modelled genes, ``(n_cells, n_genes)``, for given library sizes."""
-        return counts_from_log_expr(log_expr, totals)
 
+class Generates(Protocol):
+    """Makes log1p CP10k, ``(n_cells, n_genes)``, and library sizes where they depend on each other."""
 
-class ConditionalModel(GeneSpaceModel, ModelByType):
-    """A model of gene space that is told the types of the cells; a subclass writes :meth:`generate`."""
-
-    @abstractmethod
-    def generate(self, labels: NDArray[np.int64], generator: torch.Generator) -> NDArray[np.float32]:
-        """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``, for type numbers ``(n_cells,)``."""
-
-    def draw_cells(
-        self, labels: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
-    ) -> sparse.csr_matrix:
-        """Generate cells and complete them."""
-        return self._complete(self.generate(labels, generator), labels, rng)
-
-
-class UnconditionalModel(GeneSpaceModel):
-    """Adds labels to generated expression."""
-
-    parts_types: ClassVar[Mapping[str, type[Any]]] = {"classifier": LabelClassifier}
-
-    @abstractmethod
-    def generate(self, n_cells: int, generator: torch.Generator, *, label: int | None = None) -> NDArray[np.float32]:
-        """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``; ``label`` may steer towards a type."""
-
-    def generate_sized(
-        self,
-        n_cells: int,
-        generator: torch.Generator,
-        rng: np.random.Generator,  # noqa: ARG002  (for subclasses that draw library sizes first)
-        *,
-        label: int | None = None,
+    def __call__(
+        self, n_cells: int, generator: torch.Generator, rng: np.random.Generator, *, label: int | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
-        """Return what :meth:`generate` does and, when it depends on them, the library sizes, ``(n_cells,)``."""
-        return self.generate(n_cells, generator, label=label), None
+        """Return cells; ``label`` may steer towards a type."""
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:
-        """Fit the classifier, the library sizes and the background on training cells."""
-        super().build(data, options)
-        classifier = LabelClassifier.fit(data.log_expr, data.labels, random_state=self.config.random_state)
-        self.parts = {"classifier": classifier} | self.parts
+
+@dataclass(frozen=True)
+class Labelled:
+    """Cells of a generator that knows no types: labels come from a classifier of real training cells.
+
+    A cell whose best type has a probability below ``threshold`` is called ``"unsure"``.
+    """
+
+    space: GeneSpace
+    generate: Generates
+    types: tuple[str, ...]
+    threshold: float
+    max_draws_per_cell: int
+    name: str  # of the model, for messages
+    counts: Counter = rounded_counts
+
+    @staticmethod
+    def fit(data: TrainingData, *, random_state: int) -> dict[str, Any]:
+        """Return the classifier and the parts of gene space, fitted on training cells."""
+        parts = GeneSpace.fit(data)
+        return {"classifier": LabelClassifier.fit(data.log_expr, data.labels, random_state=random_state)} | parts
 
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw cells; single types are drawn by keeping the cells that the classifier gives to the type."""
         if isinstance(wanted, int):
             sizes = [min(CHUNK, wanted - start) for start in range(0, wanted, CHUNK)]
-            return _join([self._draw(size, generator, rng) for size in sizes])
-        return _join([self._draw_type(str(name), number, generator, rng) for name, number in wanted.items()])
+            return _join([self._chunk(size, generator, rng) for size in sizes])
+        return _join([self._of_type(str(name), number, generator, rng) for name, number in wanted.items()])
 
-    def _draw(
+    def _chunk(
         self, n_cells: int, generator: torch.Generator, rng: np.random.Generator, label: int | None = None
     ) -> Drawn:
-        log_expr, totals = self.generate_sized(n_cells, generator, rng, label=label)
-        probabilities = self.parts["classifier"].probabilities(log_expr)
+        log_expr, totals = self.generate(n_cells, generator, rng, label=label)
+        probabilities = self.space.parts["classifier"].probabilities(log_expr)
         best = probabilities.argmax(axis=1)
         probability = probabilities[np.arange(n_cells), best]
-        numbers = np.where(probability >= self.config.label_threshold, best, -1)
+        numbers = np.where(probability >= self.threshold, best, -1)
         labels = np.where(numbers >= 0, np.asarray(self.types)[best], UNSURE)
-        return Drawn(self._complete(log_expr, numbers, rng, totals=totals), labels, probability)
+        values = self.space.complete(log_expr, numbers, rng, totals=totals, counts=self.counts)
+        return Drawn(values, labels, probability)
 
-    def _draw_type(self, name: str, n_cells: int, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
+    def _of_type(self, name: str, n_cells: int, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         kept: list[Drawn] = []
         found = tried = 0
         label = self.types.index(name)
-        limit = max(self.config.max_draws_per_cell * n_cells, CHUNK)
+        limit = max(self.max_draws_per_cell * n_cells, CHUNK)
         while found < n_cells:
             if tried >= limit:
                 msg = (
@@ -304,7 +311,7 @@ class UnconditionalModel(GeneSpaceModel):
                     "it hardly produces this type. Ask for fewer, raise max_draws_per_cell, or use another model"
                 )
                 raise SamplingError(msg)
-            batch = self._draw(CHUNK, generator, rng, label=label)
+            batch = self._chunk(CHUNK, generator, rng, label=label)
             tried += CHUNK
             mine = np.flatnonzero(np.asarray(batch.labels) == name)[: n_cells - found]
             found += len(mine)

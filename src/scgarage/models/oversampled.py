@@ -1,19 +1,21 @@
 """Random oversampling as a step before any model."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from scgarage.models.base import FitOptions, GenerativeModel
+from scgarage.models.base import FitOptions, GenerativeModel, Learned
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.gan import Gan, GanConfig
+from scgarage.models.gan import Gan
 from scgarage.models.spec import Drawn, Wanted
-from scgarage.models.vae import Vae, VaeConfig
+from scgarage.models.vae import Vae
 from scgarage.schema import UNSURE
-from scgarage.training import TrainResult
+from scgarage.training import Phase
 
 POOL = 3
 """Cells drawn for each one asked for, when the proportions of the training cells are put back."""
@@ -40,29 +42,53 @@ def oversample(data: TrainingData, rng: np.random.Generator) -> TrainingData:
 
 
 class Oversampled(GenerativeModel):
-    """Put in front of a model's class, it shows the model as many cells of each type: ``class X(Oversampled, Model)``.
+    """A wrapper round the model of class ``inner``: it shows the model as many cells of each type.
 
     What the model learns from is balanced, and so is what it makes. A plain number of cells is therefore drawn from a
     pool of three times as many, with the chances that put the proportions of the training cells back; ask for numbers
     by type for anything else. Genes are selected on the cells as they were.
     """
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:
-        """Build on the oversampled cells."""
-        super().build(self._balanced(data), options)  # type: ignore[safe-super]
+    inner: ClassVar[type[GenerativeModel]]
 
-    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> TrainResult | None:
-        """Learn from the oversampled cells."""
-        return super().learn(self._balanced(data), validation, options)  # type: ignore[safe-super]
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in ("Config", "needs_labels", "needs_counts", "knows_batches", "makes_all_genes", "extra"):
+            setattr(cls, name, getattr(cls.inner, name))
 
-    def _balanced(self, data: TrainingData) -> TrainingData:
-        return oversample(data, np.random.default_rng(self.config.random_state))
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Let the model learn from the oversampled cells."""
+        model = self._model()
+        learned = model.learn(oversample(data, np.random.default_rng(self.config.random_state)), validation, options)
+        self.parts, self.sizes, self.networks = model.parts, model.sizes, model.networks
+        return learned
+
+    def skeleton(self) -> nn.ModuleDict:
+        """Return the networks of the model."""
+        return self._model().skeleton()
+
+    def phases(self) -> list[Phase]:
+        """Return the phases of the model."""
+        return self._model().phases()
+
+    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
+        """Return the classes of the model's parts."""
+        return self._model().parts_for(value_kind)
+
+    def _model(self) -> GenerativeModel:
+        """Return the model in the state of this one, under this one's name."""
+        model = self.inner(self.config)
+        model.name = self.name  # type: ignore[misc]  # what messages and progress call it
+        model.parts, model.sizes, model.networks = self.parts, self.sizes, self.networks
+        model.about, model.modelled, model.history = self.about, self.modelled, self.history
+        return model
 
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw cells; a plain number in the proportions of the training cells."""
+        model = self._model()
         if not isinstance(wanted, int):
-            return super().draw(wanted, generator, rng)  # type: ignore[safe-super]
-        pool = super().draw(POOL * wanted, generator, rng)  # type: ignore[safe-super]
+            return model.draw(wanted, generator, rng)
+        pool = model.draw(POOL * wanted, generator, rng)
         rows = self._thin(np.asarray(pool.labels), wanted, rng)
         return Drawn(
             pool.values[rows],
@@ -91,7 +117,7 @@ class Oversampled(GenerativeModel):
         return rng.permutation(np.concatenate([np.flatnonzero(chosen), more]))
 
 
-class GanRos(Oversampled, Gan):
+class GanRos(Oversampled):
     """The GAN after random oversampling of every type to the majority count.
 
     Examples
@@ -103,10 +129,10 @@ class GanRos(Oversampled, Gan):
     """
 
     name = "gan-ros"
-    Config: ClassVar[type[Any]] = GanConfig
+    inner = Gan
 
 
-class VaeRos(Oversampled, Vae):
+class VaeRos(Oversampled):
     """The VAE after random oversampling of every type to the majority count.
 
     Examples
@@ -118,4 +144,4 @@ class VaeRos(Oversampled, Vae):
     """
 
     name = "vae-ros"
-    Config: ClassVar[type[Any]] = VaeConfig
+    inner = Vae

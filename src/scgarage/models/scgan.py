@@ -11,23 +11,29 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
+from scgarage.constraints import ConstraintPenalty
 from scgarage.errors import InputError
 from scgarage.losses import Game, GradientPenalty, Objective, Penalty, Wasserstein, sliced_wasserstein
 from scgarage.models.adversarial import (
     LIBRARY,
     REAL,
-    AdversarialTraining,
+    Duel,
     ExpressionHead,
     TechniquesConfig,
     ValidationPoints,
+    chosen_constraints,
+    chosen_game,
+    chosen_head,
+    prepare_head,
 )
-from scgarage.models.base import FitOptions
+from scgarage.models.base import FitOptions, GenerativeModel, Learned, draw_by_type
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.gene_space import ConditionalModel
+from scgarage.models.gene_space import GeneSpace, rounded_counts
+from scgarage.models.spec import Drawn, Wanted
 from scgarage.nn import ProjectionCritic, mlp
 from scgarage.nn.layers import ConditionalBatchNorm
 from scgarage.pp import Components, MaxScaler
-from scgarage.training import Batch
+from scgarage.training import Phase
 
 
 class ConditionalGenerator(nn.Module):
@@ -176,7 +182,7 @@ class ScGanConfig(TechniquesConfig):
     }
 
 
-class ScGan(AdversarialTraining, ConditionalModel):
+class ScGan(GenerativeModel):
     """Types in, cells out, judged by a projection critic with a gradient penalty.
 
     After the conditional scGAN: conditional batch normalisation, projection critic, rectified output. Differences: the
@@ -215,7 +221,7 @@ class ScGan(AdversarialTraining, ConditionalModel):
         InputError
             When the two do not go together, or the objective wants another critic than one that is told the types.
         """
-        game = super().game()
+        game = chosen_game(self.config, self.objective(), self.penalties())
         if game.objective.critic_output != "score":
             msg = (
                 f"{self.name} has a critic that scores a cell given its type, and objective={self.config.objective!r} "
@@ -224,20 +230,23 @@ class ScGan(AdversarialTraining, ConditionalModel):
             raise InputError(msg)
         return game
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:
-        """Fit the fitted parts and make the networks."""
-        self._begin(data)
-        super().build(data, options)
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Fit the parts, make the networks and train them."""
+        self.game()  # refuses what does not go together before anything is fitted
+        constraints = chosen_constraints(self.config, data)
+        self.parts = GeneSpace.fit(data)
         scaler = MaxScaler.fit(data.log_expr)
         n_types = len(data.types)
         space = JointSpace.fit(data.log_expr, data.labels, n_types, random_state=self.config.random_state)
         self.parts["space"] = space
-        self._columns = {REAL: sparse.csr_matrix(scaler.transform(data.log_expr)), TYPE: data.labels}
         self.sizes = {"n_genes": data.log_expr.shape[1], "n_types": n_types}
         if self.config.head is not None:
             self.sizes["has_rest"] = int(not data.modelled.all())
         self.networks = self.skeleton()
-        self._prepare_head(data, scaler, self._generator().last)
+        columns = {REAL: sparse.csr_matrix(scaler.transform(data.log_expr)), TYPE: data.labels}
+        columns |= prepare_head(self._head(), data, scaler, self._generator().last)
+        points = None if validation is None else self._validation_points(validation)
+        return self.duel(constraints).train(columns, points, self._smooth, options, name=self.name)
 
     def _generator(self) -> ConditionalGenerator:
         generator = self.networks["generator"]
@@ -253,7 +262,7 @@ class ScGan(AdversarialTraining, ConditionalModel):
     def skeleton(self) -> nn.ModuleDict:
         """Return generator and critic."""
         c, n_genes, n_types = self.config, self.sizes["n_genes"], self.sizes["n_types"]
-        game, head = self.game(), self._chosen_head()
+        game, head = self.game(), chosen_head(c, self.sizes)
         generator = ConditionalGenerator(c.n_latent, c.generator_hidden, n_genes=n_genes, n_types=n_types, head=head)
         *widths, n_features = c.critic_hidden
         features = nn.Sequential(mlp(n_genes, widths, n_features, activation=nn.LeakyReLU), nn.LeakyReLU())
@@ -263,16 +272,21 @@ class ScGan(AdversarialTraining, ConditionalModel):
         game.prepare(critic)
         return nn.ModuleDict({"generator": generator, "critic": critic})
 
-    def fake(self, generator: nn.Module, batch: Batch) -> Tensor:
-        """Return a generated cell of the type of each real one."""
-        cells: Tensor = generator(batch[TYPE], library=batch.get(LIBRARY))
-        return cells
+    def duel(self, constraints: ConstraintPenalty | None = None) -> Duel:
+        """Return generator and critic as they are trained: a generated cell of the type of each real one."""
+        return Duel(
+            self.networks,
+            self.game(),
+            self.config,
+            fake=lambda generator, batch: generator(batch[TYPE], library=batch.get(LIBRARY)),
+            scores=lambda critic, cells, batch: critic(cells, batch[TYPE].repeat(len(cells) // len(batch[TYPE]))),
+            log_expr=self._head().log_expr,
+            constraints=constraints,
+        )
 
-    def scores(self, critic: nn.Module, cells: Tensor, batch: Batch) -> Tensor:
-        """Return the critic's outputs given the types."""
-        types = batch[TYPE]
-        outputs: Tensor = critic(cells, types.repeat(len(cells) // len(types)))
-        return outputs
+    def phases(self) -> list[Phase]:
+        """Critic steps, then generator steps."""
+        return self.duel().phases()
 
     def _validation_points(self, validation: ValidationData) -> ValidationPoints:
         known = np.flatnonzero(validation.labels >= 0)
@@ -287,21 +301,27 @@ class ScGan(AdversarialTraining, ConditionalModel):
         n_components = len(space.components.axes)
         return ValidationPoints(space.place(validation.log_expr[known], labels), labels, draw, n_components)
 
-    def _smooth_generator(self) -> tuple[nn.Module, Tensor, dict[str, Tensor]]:
+    def _smooth(self) -> tuple[nn.Module, Tensor, dict[str, Tensor]]:
         network = self._generator()
         noise = torch.randn(8, network.n_latent, generator=torch.Generator().manual_seed(0))
         device = network.maximum.device
         return network, noise.to(device), {"types": torch.zeros(1, dtype=torch.int64, device=device)}
 
-    def draw_cells(
-        self, labels: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
-    ) -> sparse.csr_matrix:
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Generate cells and complete them; a head that makes counts is told their library sizes."""
-        head = self._head()
-        if not (isinstance(head, ExpressionHead) and head.needs_library):
-            return super().draw_cells(labels, generator, rng)
-        totals = self.parts["library_sizes"].draw(labels, rng)
-        return self._complete(self.generate(labels, generator, library=totals), labels, rng, totals=totals)
+        space, head = GeneSpace(self.parts, self.modelled), self._head()
+        counts = head.counts if isinstance(head, ExpressionHead) else rounded_counts
+
+        def make(labels: NDArray[np.int64]) -> sparse.csr_matrix:
+            library = space.totals(labels, rng) if isinstance(head, ExpressionHead) and head.needs_library else None
+            log_expr = self.generate(labels, generator, library=library)
+            return space.complete(log_expr, labels, rng, totals=library, counts=counts)
+
+        return draw_by_type(self, wanted, rng, make)
+
+    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
+        """Return the classes of the fitted parts."""
+        return dict(self.parts_types) | GeneSpace.kinds(value_kind)
 
     @torch.no_grad()
     def generate(

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from scgarage.errors import InputError, MissingExtraError
-from scgarage.models.base import FitOptions, ModelByType
+from scgarage.models.base import FitOptions, GenerativeModel, Learned, draw_by_type, train_networks
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.gene_space import GeneSpaceModel
+from scgarage.models.gene_space import GeneSpace
+from scgarage.models.spec import Drawn, Wanted
 from scgarage.models.vae import SelectedShare
-from scgarage.training import Batch, Losses, Phase, TrainResult, seeded
+from scgarage.training import Batch, Losses, Phase, seeded
 
 COUNTS, TYPE, LABEL = "X", "batch", "labels"
 """Columns of the batches, by scvi-tools' names; the type takes the place of its batch, which the decoder is told."""
@@ -95,7 +96,7 @@ class Posterior:
         return torch.from_numpy(self.mean[rows] + self.spread[rows] * noise)
 
 
-class Scvi(GeneSpaceModel, ModelByType):
+class Scvi(GenerativeModel):
     """scVI, conditional on the type: network, likelihood and loss are scvi-tools', the training loop is ours.
 
     The type is given to the decoder as scVI's batch. Needs counts, and the package scvi-tools: ``pip install
@@ -113,22 +114,29 @@ class Scvi(GeneSpaceModel, ModelByType):
     name = "scvi"
     Config: ClassVar[type[Any]] = ScviConfig
     parts_types: ClassVar[Mapping[str, type[Any]]] = {"selected": SelectedShare, "posterior": Posterior}
-    _columns: dict[str, Any]
+    needs_counts = True
+    extra = "scvi"
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:
-        """Fit the fitted parts and make the network."""
-        if data.totals is None:
-            msg = f"scvi models counts; found {data.value_kind} values. Pass layer= with counts, or use another model"
-            raise InputError(msg)
-        super().build(data, options)
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Train until the loss of the validation cells stops improving, then encode the training cells if asked to."""
+        self.parts = GeneSpace.fit(data)
         n_types = len(data.types)
         counts = data.values[:, np.flatnonzero(data.modelled)].astype(np.float32)
         modelled = np.asarray(counts.sum(axis=1)).ravel()
         sums = [np.bincount(data.labels, weights=x, minlength=n_types) for x in (modelled, data.totals)]
         self.parts["selected"] = SelectedShare((sums[0] / sums[1]).astype(np.float32))
-        self._columns = {COUNTS: counts} | _conditions(data.labels)
+        columns = {COUNTS: counts} | _conditions(data.labels)
         self.sizes = {"n_genes": counts.shape[1], "n_types": n_types}
         self.networks = self.skeleton()
+        module = self.networks["module"]
+        validate = None if validation is None else self._validator(validation, data.modelled)
+        result = train_networks(self.config, self.phases(), columns, module, options, validate=validate, name=self.name)
+        if self.config.source == "posterior":
+            with torch.no_grad():
+                types = torch.from_numpy(columns[TYPE])
+                encoded = module.inference(torch.from_numpy(counts.toarray()), types)["qz"]  # type: ignore[operator]
+            self.parts["posterior"] = Posterior.of(encoded.loc, encoded.scale, data.labels, n_types)
+        return Learned(result)
 
     def skeleton(self) -> nn.ModuleDict:
         """Return scvi-tools' network.
@@ -160,20 +168,6 @@ class Scvi(GeneSpaceModel, ModelByType):
         _, _, losses = module(dict(batch))
         return {"loss": losses.loss, "fit": losses.reconstruction_loss_sum / len(batch[COUNTS])}
 
-    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> TrainResult | None:
-        """Train until the loss of the validation cells stops improving, then encode the training cells if asked to."""
-        module = self.networks["module"]
-        validate = None if validation is None else self._validator(validation, data.modelled)
-        result = self.train_networks(self._columns, module, options, validate=validate)
-        if self.config.source == "posterior":
-            with torch.no_grad():
-                counts = torch.from_numpy(self._columns[COUNTS].toarray())
-                encoded = module.inference(counts, torch.from_numpy(self._columns[TYPE]))["qz"]  # type: ignore[operator]
-            posterior = Posterior.of(encoded.loc, encoded.scale, data.labels, len(data.types))
-            self.parts["posterior"] = posterior
-        del self._columns  # the training cells are needed no longer
-        return result
-
     def _validator(self, validation: ValidationData, modelled: NDArray[np.bool_]) -> Callable[[], float]:
         known = np.flatnonzero(validation.labels >= 0)
         counts = validation.values[known][:, np.flatnonzero(modelled)].astype(np.float32).toarray()
@@ -188,22 +182,28 @@ class Scvi(GeneSpaceModel, ModelByType):
         return score
 
     @torch.no_grad()
-    def draw_cells(
-        self, labels: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
-    ) -> sparse.csr_matrix:
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw positions from the prior or the posterior, and counts given them."""
-        totals = self.parts["library_sizes"].draw(labels, rng)
-        library = np.log(totals * self.parts["selected"].share[labels]).astype(np.float32)[:, None]
-        if self.config.source == "prior":
-            positions = torch.randn(len(labels), self.config.n_latent, generator=generator)
-        else:
-            positions = self.parts["posterior"].draw(labels, rng)
-        types = torch.from_numpy(labels)[:, None]
-        seed = int(torch.randint(2**31, (1,), generator=generator))
-        with seeded(seed):  # scvi-tools' distributions draw from torch's generator
-            given = self.networks["module"].generative(positions, torch.from_numpy(library), types)  # type: ignore[operator]
-            counts = given["px"].sample().numpy()
-        return self._with_background(sparse.csr_matrix(counts), labels, totals, rng)
+        space = GeneSpace(self.parts, self.modelled)
+
+        def make(labels: NDArray[np.int64]) -> sparse.csr_matrix:
+            totals = self.parts["library_sizes"].draw(labels, rng)
+            library = np.log(totals * self.parts["selected"].share[labels]).astype(np.float32)[:, None]
+            if self.config.source == "prior":
+                positions = torch.randn(len(labels), self.config.n_latent, generator=generator)
+            else:
+                positions = self.parts["posterior"].draw(labels, rng)
+            types = torch.from_numpy(labels)[:, None]
+            with seeded(int(torch.randint(2**31, (1,), generator=generator))):  # its draws are torch's
+                given = self.networks["module"].generative(positions, torch.from_numpy(library), types)  # type: ignore[operator]
+                counts = given["px"].sample().numpy()
+            return space.with_background(sparse.csr_matrix(counts), labels, totals, rng)
+
+        return draw_by_type(self, wanted, rng, make)
+
+    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
+        """Return the classes of the fitted parts."""
+        return dict(self.parts_types) | GeneSpace.kinds(value_kind)
 
 
 def _conditions(labels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:

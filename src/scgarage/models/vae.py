@@ -13,13 +13,14 @@ from torch.nn.functional import logsigmoid, one_hot
 from torch.optim import Adam
 
 from scgarage.errors import InputError
-from scgarage.models.base import FitOptions, ModelByType
+from scgarage.models.adversarial import ACTIVATIONS
+from scgarage.models.base import FitOptions, GenerativeModel, Learned, draw_by_type, train_networks
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.gan import ACTIVATIONS
-from scgarage.models.gene_space import GeneSpaceModel, UnconditionalModel
+from scgarage.models.gene_space import GeneSpace, LabelClassifier, Labelled
+from scgarage.models.spec import Drawn, Wanted
 from scgarage.nn import NegativeBinomialHead, mlp
 from scgarage.pp import MaxScaler
-from scgarage.training import Batch, Losses, Phase, TrainResult
+from scgarage.training import Batch, Losses, Phase
 
 
 class GaussianEncoder(nn.Module):
@@ -153,7 +154,7 @@ class Autoencoder(nn.Module):
         return torch.sigmoid(self.decoder(positions))
 
 
-class Vae(UnconditionalModel):
+class Vae(GenerativeModel):
     """Normal latent positions in, cells out, trained by the evidence lower bound.
 
     References
@@ -172,14 +173,22 @@ class Vae(UnconditionalModel):
     name = "vae"
     Config: ClassVar[type[Any]] = VaeConfig
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:
-        """Fit the fitted parts and make the network."""
-        super().build(data, options)
+    parts_types: ClassVar[Mapping[str, type[Any]]] = {"classifier": LabelClassifier}
+
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Fit the parts, and train until the loss of the validation cells stops improving."""
+        self.parts = Labelled.fit(data, random_state=self.config.random_state)
         scaler = MaxScaler.fit(data.log_expr)
-        self._scaled = sparse.csr_matrix(scaler.transform(data.log_expr))
-        self.sizes = {"n_genes": self._scaled.shape[1]}
+        columns = {REAL: sparse.csr_matrix(scaler.transform(data.log_expr))}
+        self.sizes = {"n_genes": columns[REAL].shape[1]}
         self.networks = self.skeleton()
-        self._network().maximum.copy_(torch.from_numpy(scaler.maximum))
+        network = self._network()
+        network.maximum.copy_(torch.from_numpy(scaler.maximum))
+        validate = None if validation is None else self._validator(validation)
+        result = train_networks(
+            self.config, self.phases(), columns, network, options, validate=validate, name=self.name
+        )
+        return Learned(result)
 
     def skeleton(self) -> nn.ModuleDict:
         """Return the autoencoder."""
@@ -202,18 +211,6 @@ class Vae(UnconditionalModel):
         fit, kl = network(batch[REAL])
         return {"loss": fit.mean() + self.config.beta * kl.mean(), "fit": fit.mean(), "kl": kl.mean()}
 
-    def learn(
-        self,
-        data: TrainingData,  # noqa: ARG002  (build kept what is needed)
-        validation: ValidationData | None,
-        options: FitOptions,
-    ) -> TrainResult | None:
-        """Train until the loss of the validation cells stops improving."""
-        validate = None if validation is None else self._validator(validation)
-        result = self.train_networks({REAL: self._scaled}, self._network(), options, validate=validate)
-        del self._scaled  # the training cells are needed no longer
-        return result
-
     def _validator(self, validation: ValidationData) -> Callable[[], float]:
         real = torch.from_numpy(validation.log_expr.toarray())
 
@@ -224,15 +221,33 @@ class Vae(UnconditionalModel):
 
         return score
 
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
+        """Draw cells and label them."""
+        c = self.config
+        space = GeneSpace(self.parts, self.modelled)
+        labelled = Labelled(space, self.generate, self.types, c.label_threshold, c.max_draws_per_cell, self.name)
+        return labelled.draw(wanted, generator, rng)
+
     @torch.no_grad()
-    def generate(self, n_cells: int, generator: torch.Generator, *, label: int | None = None) -> NDArray[np.float32]:  # noqa: ARG002  (cannot be told)
+    def generate(
+        self,
+        n_cells: int,
+        generator: torch.Generator,
+        rng: np.random.Generator | None = None,  # noqa: ARG002  (one interface)
+        *,
+        label: int | None = None,  # noqa: ARG002  (it cannot be told)
+    ) -> tuple[NDArray[np.float32], None]:
         """Return log1p CP10k of the modelled genes, ``(n_cells, n_genes)``."""
         network = self._network()
         cells = network.decode(torch.randn(n_cells, network.n_latent, generator=generator))
         if network.log_noise is not None:
             cells = cells + torch.randn(cells.shape, generator=generator) * network.log_noise.exp()
         log_expr: NDArray[np.float32] = (cells.clamp(0, 1) * network.maximum).numpy()
-        return log_expr
+        return log_expr, None
+
+    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
+        """Return the classes of the fitted parts."""
+        return dict(self.parts_types) | GeneSpace.kinds(value_kind)
 
 
 class Likelihood(Protocol):
@@ -385,7 +400,7 @@ class ConditionalAutoencoder(nn.Module):
         return drawn
 
 
-class ScVae(GeneSpaceModel, ModelByType):
+class ScVae(GenerativeModel):
     """Types and normal latent positions in, counts out, trained by the evidence lower bound.
 
     Counts are negative binomial with means that add up to the library size and one dispersion per gene. Log-normalised
@@ -408,15 +423,14 @@ class ScVae(GeneSpaceModel, ModelByType):
     name = "scvae"
     Config: ClassVar[type[Any]] = ScVaeConfig
     parts_types: ClassVar[Mapping[str, type[Any]]] = {"selected": SelectedShare}
-    _columns: dict[str, Any]
 
-    def build(self, data: TrainingData, options: FitOptions) -> None:
-        """Fit the fitted parts and make the network."""
-        super().build(data, options)
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Fit the parts, and train until the loss of the validation cells stops improving."""
+        self.parts = GeneSpace.fit(data)
         n_types, counts = len(data.types), data.value_kind == "counts"
         values = data.values[:, np.flatnonzero(data.modelled)].astype(np.float32)
         library = _sums(values)
-        self._columns = {LOG_EXPR: data.log_expr, VALUES: values, LIBRARY: library, TYPE: data.labels}
+        columns = {LOG_EXPR: data.log_expr, VALUES: values, LIBRARY: library, TYPE: data.labels}
         self.sizes = {"n_genes": values.shape[1], "n_types": n_types, "counts": int(counts)}
         if data.totals is not None:
             sums = [np.bincount(data.labels, weights=x, minlength=n_types) for x in (library, data.totals)]
@@ -426,6 +440,11 @@ class ScVae(GeneSpaceModel, ModelByType):
         if isinstance(likelihood, HurdleNormal):
             likelihood.highest.copy_(torch.from_numpy(values.max(axis=0).toarray().ravel()))
             likelihood.lowest.fill_(float(values.data.min())).clamp_(max=likelihood.highest)
+        validate = None if validation is None else self._validator(validation, data.modelled)
+        result = train_networks(
+            self.config, self.phases(), columns, self._network(), options, validate=validate, name=self.name
+        )
+        return Learned(result)
 
     def skeleton(self) -> nn.ModuleDict:
         """Return the autoencoder."""
@@ -451,18 +470,6 @@ class ScVae(GeneSpaceModel, ModelByType):
         fit, kl = network(batch)
         return {"loss": -fit.mean() + self.config.beta * kl.mean(), "fit": -fit.mean(), "kl": kl.mean()}
 
-    def learn(
-        self,
-        data: TrainingData,
-        validation: ValidationData | None,
-        options: FitOptions,
-    ) -> TrainResult | None:
-        """Train until the loss of the validation cells stops improving."""
-        validate = None if validation is None else self._validator(validation, data.modelled)
-        result = self.train_networks(self._columns, self._network(), options, validate=validate)
-        del self._columns  # the training cells are needed no longer
-        return result
-
     def _validator(self, validation: ValidationData, modelled: NDArray[np.bool_]) -> Callable[[], float]:
         known = np.flatnonzero(validation.labels >= 0)
         values = validation.values[known][:, np.flatnonzero(modelled)].astype(np.float32)
@@ -482,16 +489,22 @@ class ScVae(GeneSpaceModel, ModelByType):
         return score
 
     @torch.no_grad()
-    def draw_cells(
-        self, labels: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
-    ) -> sparse.csr_matrix:
+    def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw values from the prior, and the other genes given the same library sizes."""
-        types = torch.from_numpy(labels)
-        totals = self.parts["library_sizes"].draw(labels, rng) if "library_sizes" in self.parts else None
-        share = 1.0 if totals is None else totals * self.parts["selected"].share[labels]
-        library = torch.from_numpy(np.broadcast_to(share, labels.shape).astype(np.float32))
-        drawn = self._network().draw(types, library, generator).numpy()
-        return self._with_background(sparse.csr_matrix(drawn), labels, totals, rng)
+        space = GeneSpace(self.parts, self.modelled)
+
+        def make(labels: NDArray[np.int64]) -> sparse.csr_matrix:
+            totals = space.totals(labels, rng)
+            share = 1.0 if totals is None else totals * self.parts["selected"].share[labels]
+            library = torch.from_numpy(np.broadcast_to(share, labels.shape).astype(np.float32))
+            drawn = self._network().draw(torch.from_numpy(labels), library, generator).numpy()
+            return space.with_background(sparse.csr_matrix(drawn), labels, totals, rng)
+
+        return draw_by_type(self, wanted, rng, make)
+
+    def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
+        """Return the classes of the fitted parts."""
+        return dict(self.parts_types) | GeneSpace.kinds(value_kind)
 
 
 def _sums(values: sparse.csr_matrix) -> NDArray[np.float32]:

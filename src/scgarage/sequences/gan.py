@@ -18,12 +18,12 @@ from torch.optim import Adam
 from scgarage.errors import InputError
 from scgarage.losses import GradientPenalty, Wasserstein, sliced_wasserstein
 from scgarage.models import persistence
-from scgarage.models.base import FitOptions, config_from_values, config_values, make_config
+from scgarage.models.base import FitOptions, config_from_values, config_values, make_config, train_networks
 from scgarage.nn import TemperatureSchedule
 from scgarage.sequences.fasta import find_alphabet
 from scgarage.sequences.networks import SequenceGenerator, make_critic
 from scgarage.sequences.windows import Windows
-from scgarage.training import Batch, Batches, Losses, Phase, TrainResult, TrainSettings, seeded, train
+from scgarage.training import Batch, Losses, Phase, seeded
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,15 @@ class SequenceGan:
         self.about = self._describe(sequences)
         with seeded(self.config.random_state):
             self.networks = self._skeleton()
-            result = self._train(sequences, held, options)
+            result = train_networks(
+                self.config,
+                self.phases(),
+                self._columns(sequences),
+                self.networks["generator"],
+                options,
+                validate=None if held is None else self._validator(held),
+                name=self.name,
+            )
         self.history = result.history
         self.about |= {
             "n_validation": 0 if held is None else len(held),
@@ -343,29 +351,6 @@ class SequenceGan:
         generator.head.anneal(c.first_temperature)
         critic = make_critic(shape, n_features=c.n_features, n_blocks=c.critic_blocks, **widths)
         return nn.ModuleDict({"generator": generator, "critic": critic})
-
-    def _train(self, sequences: Windows, held: Windows | None, options: FitOptions) -> TrainResult:
-        c = self.config
-        settings = TrainSettings(
-            n_iterations=c.n_iterations,
-            validate_every=c.validate_every,
-            patience=c.patience,
-            ema_decay=c.ema_decay,
-            random_state=c.random_state,
-            progress=options.progress,
-            accelerator=options.accelerator,
-            devices=options.devices,
-            description=self.name,
-        )
-        return train(
-            self.phases(),
-            Batches(self._columns(sequences), batch_size=c.batch_size, random_state=c.random_state),
-            settings,
-            validate=None if held is None else self._validator(held),
-            averaged=self.networks["generator"],
-            checkpoint=options.checkpoint,
-            resume=options.resume,
-        )
 
     def _columns(self, sequences: Windows) -> Batch:
         """Return what a batch holds: codes, ``(n, n_positions)``, and class numbers, ``(n,)``, both int64."""

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from scgarage.errors import InputError
 from scgarage.io.cells import log1p_cp10k
-from scgarage.models.base import FitOptions, GenerativeModel
+from scgarage.models.base import GenerativeModel
 from scgarage.models.data import TrainingData, ValidationData, levels_of
 from scgarage.models.garage.factors import Cells, Decoder, GibbsSettings
 from scgarage.models.garage.marginals import Hurdle, PoissonMixture
@@ -204,12 +204,27 @@ def _repeat(
     return np.repeat(codes, counts)
 
 
+@dataclass(frozen=True)
+class FactorFit:
+    """What only fitting needs: draws of the positions of the training cells, and how they came about."""
+
+    draws: NDArray[np.float32]  # factors and log library size, (n_draws, n_used, n_dims)
+    rows: NDArray[np.int64]  # training cells that were used, (n_used,)
+    codes: NDArray[np.int64]  # their strata, (n_used,)
+    totals: NDArray[np.float64]  # their library sizes, (n_used,)
+    selected: NDArray[np.int64]  # genes that the factors were fitted on
+    labelled: bool  # whether the types are the user's, not clusters
+    groups: Groups | None  # of cells within types, if asked for
+    rng: np.random.Generator
+
+
 class FactorModel(GenerativeModel):
     """Free marginals and shared factors; a subclass says where among the factors new cells lie."""
 
     Config: ClassVar[type[Any]] = FactorConfig
     needs_labels = False
     knows_batches = True
+    makes_all_genes = True
     parts_types: ClassVar[Mapping[str, type[Any]]] = {
         "strata": Strata,
         "depth": Depth,
@@ -217,10 +232,6 @@ class FactorModel(GenerativeModel):
         "fingerprints": Fingerprints,
         "floor": DistanceFloor,
     }
-
-    @abstractmethod
-    def place(self, data: TrainingData, rows: NDArray[np.int64]) -> None:
-        """Fit what new positions are drawn from."""
 
     @abstractmethod
     def positions(
@@ -233,18 +244,17 @@ class FactorModel(GenerativeModel):
         return dict(self.parts_types) | {"marginal": PoissonMixture if value_kind == "counts" else Hurdle}
 
     # ------------------------------------------------------------------ fitting
-    def build(self, data: TrainingData, options: FitOptions) -> None:  # noqa: ARG002  (one interface)
-        """Fit marginals and factors, then what the subclass draws positions from."""
+    def fit_factors(self, data: TrainingData) -> FactorFit:
+        """Fit marginals and factors, and draw the positions of the training cells."""
         c = self.config
-        self._rng = rng = np.random.default_rng(c.random_state)
-        types, self._labelled = data.labels, data.labels_key is not None
-        if not self._labelled:
+        rng = np.random.default_rng(c.random_state)
+        types, labelled = data.labels, data.labels_key is not None
+        if not labelled:
             types = cluster(data.log_expr, resolution=c.resolution, random_state=c.random_state)
         levels = levels_of(data.batch_names, len(data.batch_keys))
-        n_types, parent = int(types.max()) + 1, NO_PARENT
-        self._groups = None
-        if self._labelled and len(levels) == 1 and c.smallest_group is not None:
-            self._groups = Groups.find(
+        n_types, parent, groups = int(types.max()) + 1, NO_PARENT, None
+        if labelled and len(levels) == 1 and c.smallest_group is not None:
+            groups = Groups.find(
                 data.log_expr,
                 types,
                 n_types,
@@ -252,7 +262,7 @@ class FactorModel(GenerativeModel):
                 resolution=c.resolution,
                 random_state=c.random_state,
             )
-            types, parent, n_types = self._groups.codes, self._groups.parent, len(self._groups.parent)
+            types, parent, n_types = groups.codes, groups.parent, len(groups.parent)
         strata = Strata.of(types, data.batches, n_types, len(levels), levels, parent)
         totals = np.ones(data.n_cells) if data.totals is None else data.totals
         codes = strata.code(types, data.batches)
@@ -269,41 +279,42 @@ class FactorModel(GenerativeModel):
             weight_prior=c.rate_prior,
         )
         log_expr = data.values if data.totals is None else log1p_cp10k(data.values)
-        self._selected = factor_genes(log_expr, codes, c.n_factor_genes)
+        selected = factor_genes(log_expr, codes, c.n_factor_genes)
         compared = np.flatnonzero(data.modelled)
         self.parts["floor"] = DistanceFloor.fit(log_expr, compared, types, random_state=c.random_state)
         rows = at_most(cells.strata, c.max_cells, rng)
         used = cells.take(rows)
         gibbs = GibbsSettings(c.n_factors, c.n_sweeps, c.n_kept, c.ridge, c.min_cells)
-        self.parts["decoder"], draws = Decoder.fit(used, marginal, self._selected, gibbs, rng)
+        self.parts["decoder"], draws = Decoder.fit(used, marginal, selected, gibbs, rng)
         sizes = np.broadcast_to(np.log(used.totals).astype(np.float32)[None, :, None], (len(draws), len(rows), 1))
         positions = np.concatenate([draws, sizes], axis=2)
-        self._draws, self._codes = positions, used.strata
-        self.place(data, rows)
-        if data.totals is not None:
-            made = self._decode(positions[-1], used.strata, rng)
-            self.parts["depth"] = depth.calibrated(used.totals, made.sum(axis=1).A1.astype(np.float64), used.strata)
-        self.networks = self.skeleton()
+        return FactorFit(positions, rows, used.strata, used.totals, selected, labelled, groups, rng)
 
-    def encode(self, validation: ValidationData) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+    def calibrate(self, data: TrainingData, fitted: FactorFit) -> None:
+        """Aim at library sizes for which the sums of drawn counts come out as asked for."""
+        if data.totals is not None:
+            made = self._decode(fitted.draws[-1], fitted.codes, fitted.rng)
+            sums = made.sum(axis=1).A1.astype(np.float64)
+            self.parts["depth"] = self.parts["depth"].calibrated(fitted.totals, sums, fitted.codes)
+
+    def encode(
+        self, validation: ValidationData | None, fitted: FactorFit
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
         """Return a draw of the positions of the validation cells whose stratum is known, and the strata."""
-        known = (validation.labels >= 0) & (validation.batches >= 0)
-        rows = np.flatnonzero(known) if self._labelled else np.empty(0, dtype=np.int64)
+        if validation is None or not fitted.labelled:
+            return None
+        rows = np.flatnonzero((validation.labels >= 0) & (validation.batches >= 0))
         if not len(rows):
             return None
         strata = self.parts["strata"]
         types = validation.labels[rows]
-        if self._groups is not None:
-            types = self._groups.assign(validation.log_expr[rows], types)
+        if fitted.groups is not None:
+            types = fitted.groups.assign(validation.log_expr[rows], types)
         codes = strata.code(types, validation.batches[rows])
         totals = np.ones(len(rows)) if validation.totals is None else validation.totals[rows]
         cells = Cells(validation.values[rows], totals, codes, self.parts["depth"].standardise(totals, codes))
-        draws = self.parts["decoder"].encode(cells, self.parts["marginal"], self._selected, n_kept=1, rng=self._rng)
+        draws = self.parts["decoder"].encode(cells, self.parts["marginal"], fitted.selected, n_kept=1, rng=fitted.rng)
         return np.concatenate([draws[0], np.log(totals).astype(np.float32)[:, None]], axis=1), codes
-
-    def _forget(self) -> None:
-        """Drop what only fitting needs."""
-        del self._draws, self._codes, self._rng, self._groups
 
     # ------------------------------------------------------------------ sampling
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
@@ -343,6 +354,3 @@ class FactorModel(GenerativeModel):
             positions[:, :-1], depth, aimed_at, codes, self.parts["marginal"], rng
         )
         return decoded
-
-    def _modelled(self) -> NDArray[np.bool_]:
-        return np.ones_like(self._modelled_mask)  # all genes, whichever the clusters were found on

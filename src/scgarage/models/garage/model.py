@@ -25,9 +25,9 @@ from scgarage.losses import (
     penalties_named,
     sliced_wasserstein,
 )
-from scgarage.models.base import FitOptions
+from scgarage.models.base import FitOptions, Learned, train_networks
 from scgarage.models.data import TrainingData, ValidationData
-from scgarage.models.garage.factor_model import FactorConfig, FactorModel
+from scgarage.models.garage.factor_model import FactorConfig, FactorFit, FactorModel
 from scgarage.models.garage.positions import Latent, choose_seeds
 from scgarage.nn import ProjectionCritic, mlp
 from scgarage.seeds import SELECTORS
@@ -309,17 +309,39 @@ class Garage(FactorModel):
     Config: ClassVar[type[Any]] = GarageConfig
     parts_types: ClassVar[Mapping[str, type[Any]]] = {**FactorModel.parts_types, "latent": Latent}
 
-    def place(self, data: TrainingData, rows: NDArray[np.int64]) -> None:
+    def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:
+        """Choose seeds and jitter, then train the adversarial stage and keep it if it helps."""
+        c, fitted = self.config, self.fit_factors(data)
+        latent = self._place(data, fitted)
+        self.calibrate(data, fitted)
+        self.networks = self.skeleton()
+        seen = self.encode(validation, fitted)
+        held, held_codes = (None, np.empty(0, dtype=np.int64)) if seen is None else seen
+        jitter = c.jitter
+        if jitter == "auto":
+            jitter = choose_jitter(latent, held, JITTERS, fitted.rng)
+        about: dict[str, Any] = {"jitter": float(jitter), "refined": False}
+        result = None
+        if c.refine and held is not None and len(held) >= 2 * self.config.n_noise:
+            with one_thread():
+                result, found = self._refine(fitted, held, held_codes, float(jitter), options)
+            about |= found
+        return Learned(result, about | {"seed_cells": list(self.seed_names)})
+
+    def _place(self, data: TrainingData, fitted: FactorFit) -> Latent:
         """Choose the seed cells and describe their neighbourhoods."""
         c, strata = self.config, self.parts["strata"]
+        log_expr = data.log_expr[fitted.rows]
         seeds = choose_seeds(
-            self._codes, c.seeds, c.seed_share, self._rng, log_expr=data.log_expr[rows], random_state=c.random_state
+            fitted.codes, c.seeds, c.seed_share, fitted.rng, log_expr=log_expr, random_state=c.random_state
         )
-        self.seed_names = tuple(data.names[row] for row in rows[seeds])
+        self.seed_names = tuple(data.names[row] for row in fitted.rows[seeds])
         # A cluster that stands in for a type is often part of one: fewer of its cells are alike.
-        n_near = c.n_neighbors if self._labelled else max(2, c.n_neighbors // 2)
-        self.parts["latent"] = Latent.fit(self._draws, self._codes, strata, seeds=seeds, n_neighbours=n_near)
-        self.sizes = {"n_dims": self._draws.shape[2], "n_types": strata.n_types}
+        n_near = c.n_neighbors if fitted.labelled else max(2, c.n_neighbors // 2)
+        latent = Latent.fit(fitted.draws, fitted.codes, strata, seeds=seeds, n_neighbours=n_near)
+        self.parts["latent"] = latent
+        self.sizes = {"n_dims": fitted.draws.shape[2], "n_types": strata.n_types}
+        return latent
 
     def skeleton(self) -> nn.ModuleDict:
         """Return the generator that bends positions, and its critic."""
@@ -339,48 +361,35 @@ class Garage(FactorModel):
             penalties=c.penalties,
         )
 
-    def learn(
+    def _refine(
         self,
-        data: TrainingData,  # noqa: ARG002  (build kept what is needed)
-        validation: ValidationData | None,
+        fitted: FactorFit,
+        held: NDArray[np.float32],
+        held_codes: NDArray[np.int64],
+        jitter: float,
         options: FitOptions,
-    ) -> TrainResult | None:
-        """Choose the jitter, then train the adversarial stage and keep it if it helps."""
-        c, latent = self.config, self.parts["latent"]
-        seen = self.encode(validation) if validation is not None else None
-        held, held_codes = (None, np.empty(0, dtype=np.int64)) if seen is None else seen
-        jitter = c.jitter
-        if jitter == "auto":
-            jitter = choose_jitter(latent, held, JITTERS, self._rng)
-        self._adversary: dict[str, Any] = {"jitter": float(jitter), "refined": False}
-        result = None
-        if c.refine and held is not None and len(held) >= 2 * self.config.n_noise:
-            with one_thread():
-                result = self._refine(held, held_codes, options)
-        self._forget()
-        return result
-
-    def _refine(self, held: NDArray[np.float32], held_codes: NDArray[np.int64], options: FitOptions) -> TrainResult:
-        latent, strata = self.parts["latent"], self.parts["strata"]
-        scale = torch.from_numpy(latent.scale())
-        jitter, n_copies = self._adversary["jitter"], 4
-        codes = np.tile(self._codes, n_copies)
-        starts = np.concatenate([self._starts(self._codes, jitter, self._rng) for _ in range(n_copies)])
-        reals = np.concatenate([self._draws[number % len(self._draws)] for number in range(n_copies)])
-        types = torch.from_numpy(strata.split(codes)[0])
-        columns = {START: torch.from_numpy(starts) / scale, REAL: torch.from_numpy(reals) / scale, TYPE: types}
-        columns = {REAL: columns[REAL], TYPE: columns[TYPE], START: paired(columns[START], codes, self._rng)}
-        validate = self._validator(held, held_codes)
+    ) -> tuple[TrainResult, dict[str, Any]]:
+        """Train the adversarial stage; return what came of it and whether it beats its own start."""
+        latent, strata, rng = self.parts["latent"], self.parts["strata"], fitted.rng
+        scale, n_copies = torch.from_numpy(latent.scale()), 4
+        codes = np.tile(fitted.codes, n_copies)
+        starts = np.concatenate([self._starts(fitted.codes, jitter, rng) for _ in range(n_copies)])
+        reals = np.concatenate([fitted.draws[number % len(fitted.draws)] for number in range(n_copies)])
+        columns = {REAL: torch.from_numpy(reals) / scale, TYPE: torch.from_numpy(strata.split(codes)[0])}
+        columns[START] = paired(torch.from_numpy(starts) / scale, codes, rng)
+        validate = self._validator(held, held_codes, jitter)
         before = validate()
-        result = self.train_networks(columns, self.networks["generator"], options, validate=validate)
+        averaged = self.networks["generator"]
+        result = train_networks(
+            self.config, self.phases(), columns, averaged, options, validate=validate, name=self.name
+        )
         after = validate()
-        refined = after < (1 - GAIN) * before
-        self._adversary |= {"refined": bool(refined), "start_score": before, "refined_score": after}
-        return result
+        refined = bool(after < (1 - GAIN) * before)
+        return result, {"refined": refined, "start_score": before, "refined_score": after}
 
-    def _validator(self, held: NDArray[np.float32], codes: NDArray[np.int64]) -> Callable[[], float]:
+    def _validator(self, held: NDArray[np.float32], codes: NDArray[np.int64], jitter: float) -> Callable[[], float]:
         """Return a function for the distance to validation cells, with the same starts each time."""
-        jitter, scale = self._adversary["jitter"], torch.from_numpy(self.parts["latent"].scale())
+        scale = torch.from_numpy(self.parts["latent"].scale())
         rng = np.random.default_rng(self.config.random_state)
         repeated = np.tile(codes, 5)
         starts = torch.from_numpy(self._starts(repeated, jitter, rng)) / scale
@@ -418,7 +427,3 @@ class Garage(FactorModel):
         types = torch.from_numpy(self.parts["strata"].split(codes)[0])
         bent = self.networks["generator"](torch.from_numpy(positions) / scale, types, generator=generator) * scale
         return latent.within_depth(bent.numpy(), codes)
-
-    def _training_summary(self, result: TrainResult | None) -> dict[str, Any]:
-        kept = {name: value for name, value in self._adversary.items() if value is not None}
-        return super()._training_summary(result) | kept | {"seed_cells": list(self.seed_names)}
