@@ -14,6 +14,7 @@ import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.losses import OBJECTIVES, R1, R2, Relativistic
 from scgarage.models import FitOptions, Garage
+from scgarage.models.data import training_data
 from scgarage.models.garage import GarageConfig
 from scgarage.models.garage.model import (
     JITTERS,
@@ -221,7 +222,8 @@ def test_genes_outside_the_selection_are_made_too(cells):
     model = fit(cells, n_factor_genes=60)
     made = model.sample(1000)
     assert made.var["scgarage_modelled"].all()
-    rest = np.setdiff1d(np.arange(cells.n_vars), model._selected)
+    data = training_data(cells, labels_key="cell_type", layer=None, n_top_genes=None, batch_key=None)
+    rest = np.setdiff1d(np.arange(cells.n_vars), Garage(model.config).fit_factors(data).selected)
     assert len(rest) == 30
     np.testing.assert_allclose(shares(made)[rest], shares(cells)[rest], rtol=0.3, atol=1e-4)
 
