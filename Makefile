@@ -48,6 +48,7 @@ $(VENV)/.docs: $(VENV)/.run
 # Everything is made anew, tutorials included, since they show what the code does now; any warning fails.
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env -b html docs docs/_build/html
+	@! grep -rlE '<(script|link|img)[^>]+(src|href)="https?://' docs/_build/html --include='*.html' || { echo "pages that need a network"; exit 1; }
 
 # Hours; experiments/data must hold the files. Finished cells are kept in results/, so it can be interrupted.
 benchmark: $(VENV)/.test

@@ -1,6 +1,11 @@
 """Sphinx: the documentation as a site. `make docs` builds it; every warning is an error."""
 
 from importlib.metadata import version as installed
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
 
 project = "scgarage"
 author = "The scgarage authors"
@@ -11,7 +16,6 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
 ]
 # rst first: autosummary writes its pages in the first of these.
@@ -46,3 +50,24 @@ napoleon_use_ivar = True
 napoleon_attr_annotations = False  # the signature of a dataclass has the types already
 # The house style describes what is returned in sentences, without a line for the type.
 napoleon_custom_sections = [("Returns", "as it stands"), ("Yields", "as it stands")]
+
+# Equations are MathML, which browsers draw themselves: the pages need no network.
+html_math_renderer = "mathml"
+
+
+def _inline(translator: Any, node: nodes.math) -> None:
+    translator.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def _displayed(translator: Any, node: nodes.math_block) -> None:
+    latex = node.astext().strip()
+    if r"\\" in latex and r"\begin" not in latex:
+        latex = rf"\begin{{aligned}}{latex}\end{{aligned}}"
+    translator.body.append(f'<div class="math">{convert(latex, display="block")}</div>')
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Let equations be written as MathML."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_displayed, None))
