@@ -10,6 +10,7 @@ from typing import Any
 
 PACKAGES = {
     "applications": "analyses",
+    "augmentation_evidence": "augmentation",
     "biology": "analyses",
     "evaluation": "judge.evaluation",
     "evaluation.sensitivity": "judge.evaluation.sensitivity",
@@ -46,7 +47,8 @@ class _Renamed(ModuleType):
     def __getattr__(self, name: str) -> Any:
         old = self.__name__.removeprefix("scgarage.")
         if name == "__all__":
-            return [*import_module(f"scgarage.{PACKAGES[old]}").__all__, *(n for o, n in NAMES if o == old)]
+            exported = getattr(import_module(f"scgarage.{PACKAGES[old]}"), "__all__", [])
+            return [*exported, *(new for package, new in NAMES if package == old)]
         if name.startswith("__"):
             raise AttributeError(name)
         package, new = NAMES.get((old, name), (PACKAGES[old], name))

@@ -229,10 +229,7 @@ class GarageConfig(FactorConfig):
         Seed.
     """
 
-    seeds: Literal[
-        "all", "stratified", "none", "attention", "random", "global_top", "community", "k_centre", "facility_location",
-        "density", "mixed",
-    ] = "all"  # fmt: skip
+    seeds: str = "all"
     seed_share: float = 0.2
     n_neighbors: int = 100
     jitter: float | Literal["auto"] = "auto"
