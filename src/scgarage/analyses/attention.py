@@ -24,7 +24,10 @@ from scgarage.analyses.markers import (
     type_enrichment,
 )
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, validate_expression, validate_labels
+from scgarage.io.cells import (
+    read_values,
+    validate_labels,
+)
 from scgarage.io.write import write_folder
 from scgarage.pp import Components, select_hvg
 from scgarage.pp.graph import knn_graph
@@ -462,12 +465,11 @@ def _score(
 
 def _log_expr(adata: ad.AnnData, layer: str | None) -> tuple[sparse.csr_matrix, NDArray[np.float64] | None]:
     """Return log1p CP10k of all genes, and library sizes where counts are known."""
-    kind = validate_expression(adata, layer, warn_silent_genes=False)
-    values = sparse.csr_matrix(expression_matrix(adata, layer))
-    if kind == "counts":
-        return log1p_cp10k(values), library_size(values)
-    known = adata.obs["total_counts"].to_numpy(dtype=np.float64) if "total_counts" in adata.obs else None
-    return values.astype(np.float32), known
+    cells = read_values(adata, layer)
+    totals = cells.totals
+    if totals is None and "total_counts" in adata.obs:
+        totals = adata.obs["total_counts"].to_numpy(dtype=np.float64)
+    return cells.log_expr, totals
 
 
 def _markers(

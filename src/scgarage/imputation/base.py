@@ -14,11 +14,9 @@ from scipy import sparse
 from scgarage.errors import InputError
 from scgarage.io.cells import (
     TARGET_SUM,
-    expression_matrix,
     library_size,
-    log1p_cp10k,
     match_genes,
-    validate_expression,
+    read_values,
     validate_labels,
 )
 from scgarage.pp import Components, recover_counts, select_hvg
@@ -105,13 +103,12 @@ def cells_to_impute(
     like: ValueKind | None = None,
 ) -> Cells:
     """Validate cells and normalise them."""
-    kind = validate_expression(adata, layer, warn_silent_genes=False)
+    read = read_values(adata, layer)
+    kind, values = read.kind, read.matrix
     if like not in (None, kind):
         msg = f"the fit saw {like} and these cells hold {kind}; use the same for both"
         raise InputError(msg)
-    values = sparse.csr_matrix(expression_matrix(adata, layer))
-    log_expr = log1p_cp10k(values) if kind == "counts" else values.astype(np.float32)
-    log_expr = sparse.csr_matrix(log_expr, copy=True)
+    log_expr = sparse.csr_matrix(read.log_expr, copy=True)
     log_expr.sum_duplicates()
     log_expr.eliminate_zeros()
     counts = totals = None

@@ -18,7 +18,7 @@ from scgarage.imputation.base import Imputer, label_column, leiden_clusters, nei
 from scgarage.imputation.registry import IMPUTERS, imputer_class
 from scgarage.imputation.scenarios import SCENARIOS, Subject
 from scgarage.io import atomic_output
-from scgarage.io.cells import expression_matrix, log1p_cp10k, match_genes, validate_expression
+from scgarage.io.cells import log1p_cp10k, match_genes, read_values
 from scgarage.pp import Components, select_hvg
 from scgarage.schema import ValueKind
 
@@ -293,8 +293,7 @@ def _scenarios(names: Sequence[str] | None) -> list[str]:
 
 
 def _counts(adata: ad.AnnData, layer: str | None) -> sparse.csr_matrix:
-    validate_expression(adata, layer, accept=COUNTS, warn_silent_genes=False)
-    return sparse.csr_matrix(expression_matrix(adata, layer), dtype=np.float32)
+    return sparse.csr_matrix(read_values(adata, layer, accept=COUNTS).matrix, dtype=np.float32)
 
 
 def _genes_and_types(

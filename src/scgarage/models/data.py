@@ -14,10 +14,10 @@ from scipy import sparse
 
 from scgarage.errors import InputError
 from scgarage.io.cells import (
+    CellValues,
     expression_matrix,
-    library_size,
-    log1p_cp10k,
     match_genes,
+    read_values,
     validate_expression,
     validate_labels,
 )
@@ -170,19 +170,18 @@ def training_data(
     batch_keys = columns_of(batch_key)
     for column in batch_keys:
         validate_labels(adata, column, min_types=1, min_cells_per_type=1, argument="batch_key")
-    values = sparse.csr_matrix(expression_matrix(adata, layer))
-    log_expr = _log_expr(values, value_kind)
-    modelled = select_hvg(log_expr, n_top_genes)
+    cells = CellValues(sparse.csr_matrix(expression_matrix(adata, layer)), value_kind)
+    modelled = select_hvg(cells.log_expr, n_top_genes)
     about = adata.uns.get(UNS_KEY, {})
     labels, types = _codes(adata, labels_key)
     batch_names = combinations(adata.obs, batch_keys) if batch_keys else ()
     return TrainingData(
-        values=values,
-        log_expr=log_expr[:, np.flatnonzero(modelled)],
+        values=cells.matrix,
+        log_expr=cells.log_expr[:, np.flatnonzero(modelled)],
         modelled=modelled,
         labels=labels,
         types=types,
-        totals=library_size(values) if value_kind == "counts" else None,
+        totals=cells.totals,
         value_kind=value_kind,
         labels_key=labels_key,
         var=adata.var.copy(),
@@ -235,15 +234,14 @@ def _batch_numbers(cells: ad.AnnData, columns: Sequence[str], names: tuple[str, 
 def validation_data(adata: ad.AnnData, data: TrainingData, *, layer: str | None) -> ValidationData:
     """Bring validation cells into the form of the training cells."""
     adata = match_genes(adata, data.var.index, what="the validation cells")
-    value_kind = validate_expression(adata, layer, warn_silent_genes=False)
-    if value_kind != data.value_kind:
-        msg = f"training cells hold {data.value_kind} and validation cells {value_kind} values; use the same for both"
+    cells = read_values(adata, layer)
+    if cells.kind != data.value_kind:
+        msg = f"training cells hold {data.value_kind} and validation cells {cells.kind} values; use the same for both"
         raise InputError(msg)
-    values = sparse.csr_matrix(expression_matrix(adata, layer))
     return ValidationData(
-        values=values,
-        log_expr=_log_expr(values, value_kind)[:, np.flatnonzero(data.modelled)],
-        totals=library_size(values) if value_kind == "counts" else None,
+        values=cells.matrix,
+        log_expr=cells.log_expr[:, np.flatnonzero(data.modelled)],
+        totals=cells.totals,
         labels=_numbers(adata, data.labels_key, data.types),
         batches=_batch_numbers(adata, data.batch_keys, data.batch_names),
     )
@@ -270,10 +268,6 @@ def hold_out(
     mask = np.zeros(adata.n_obs, dtype=bool)
     mask[chosen] = True
     return adata[~mask], adata[mask]
-
-
-def _log_expr(values: sparse.csr_matrix, value_kind: ValueKind) -> sparse.csr_matrix:
-    return log1p_cp10k(values) if value_kind == "counts" else values.astype(np.float32)
 
 
 def type_counts(data: TrainingData) -> dict[str, int]:

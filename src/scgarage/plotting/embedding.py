@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, log1p_cp10k, match_genes, value_kind
+from scgarage.io.cells import match_genes, read_values
 from scgarage.plotting.style import (
     FAINT,
     FIGURE_WIDTH,
@@ -35,14 +35,11 @@ from scgarage.schema import REAL, SYNTHETIC, UNSURE
 def log_expression(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_matrix:
     """Return log1p CP10k, CSR, shape ``(n_cells, n_genes)``."""
     layer = layer if layer in adata.layers else None
-    kind = value_kind(adata, layer)
-    matrix = sparse.csr_matrix(expression_matrix(adata, layer))
-    if kind == "counts":
-        return log1p_cp10k(matrix)
-    if kind == "log-normalised":
-        return matrix
+    cells = read_values(adata, layer, checked=False)
+    if cells.kind in ("counts", "log-normalised"):
+        return cells.log_expr
     msg = (
-        f"figures need counts or log1p CP10k values; {layer or 'X'} holds {kind} values; "
+        f"figures need counts or log1p CP10k values; {layer or 'X'} holds {cells.kind} values; "
         "pass layer=, or call sg.pp.recover_counts first"
     )
     raise InputError(msg)
@@ -50,10 +47,8 @@ def log_expression(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_ma
 
 def counts_or_none(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_matrix | None:
     """Return counts, CSR, shape ``(n_cells, n_genes)``, or ``None`` when the values are not counts."""
-    layer = layer if layer in adata.layers else None
-    if value_kind(adata, layer) != "counts":
-        return None
-    return sparse.csr_matrix(expression_matrix(adata, layer))
+    cells = read_values(adata, layer if layer in adata.layers else None, checked=False)
+    return cells.matrix if cells.kind == "counts" else None
 
 
 COLUMNS = ("umap1", "umap2", "source")
