@@ -287,11 +287,13 @@ def _first_line(kind: type) -> str:
 
 
 def _descriptions(config: type) -> dict[str, str]:
-    """Read the Attributes section of a numpydoc docstring; one entry may name several settings."""
+    """Read the Attributes sections of a class and those above it; one entry may name several settings."""
     from docstring_parser import DocstringStyle, parse
 
     described = {}
-    for entry in parse(inspect.getdoc(config) or "", DocstringStyle.NUMPYDOC).params:
-        for name in entry.arg_name.split(","):
-            described[name.strip()] = " ".join((entry.description or "").split())
+    for kind in reversed(config.__mro__):
+        text = inspect.cleandoc(vars(kind).get("__doc__") or "") if kind is not object else ""
+        for entry in parse(text, DocstringStyle.NUMPYDOC).params:
+            for name in entry.arg_name.split(","):
+                described[name.strip()] = " ".join((entry.description or "").split())
     return described

@@ -47,11 +47,10 @@ class PositionScale:
 class FlowConfig(FactorConfig):
     """Settings of :class:`Flow`.
 
+    The others are those of :class:`FactorConfig`.
+
     Attributes
     ----------
-    n_top_genes, n_factor_genes, n_factors, n_sweeps, n_kept, ridge, mean_prior, batch_prior, rate_prior, min_cells, \
-max_cells, resolution, smallest_group
-        Marginals and factors, as in :class:`~scgarage.models.garage.GarageConfig`.
     n_steps
         Steps of the integration from noise to positions.
     hidden
@@ -64,8 +63,6 @@ max_cells, resolution, smallest_group
     validate_every, patience, ema_decay
         Iterations between two validation scores (the loss); scores without improvement before training stops; decay of
         the moving average of the weights.
-    random_state
-        Seed.
     """
 
     n_steps: int = 50

@@ -42,7 +42,7 @@ class NoiseGanConfig(TechniquesConfig):
     n_iterations, batch_size, n_critic_steps, n_generator_steps
         Largest number of iterations (the cap of every model is 10,000), cells per batch, and steps in an iteration.
     generator_learning_rate, critic_learning_rate, optimizer, adam_betas, clip_norm
-        ``"adam"`` or ``"rmsprop"``, and the largest gradient norm.
+        Optimiser (``"adam"`` or ``"rmsprop"``): learning rates, betas, and the largest gradient norm.
     validate_every, patience, ema_decay
         Iterations between two validation scores; scores without improvement before training stops; decay of the moving
         average of the generator's weights.
@@ -105,26 +105,7 @@ class GanConfig(NoiseGanConfig):
     units, Adam 1e-4, 2001 epochs of one full batch, to the end. The default was chosen on validation cells
     (docs/models.md).
 
-    Attributes
-    ----------
-    n_top_genes, n_latent, generator_hidden, critic_hidden, activation
-        Genes, dimensions of the noise and networks; see :class:`NoiseGanConfig`.
-    n_iterations, batch_size, n_critic_steps, n_generator_steps
-        Cap, cells per batch, steps in an iteration.
-    generator_learning_rate, critic_learning_rate, optimizer, adam_betas, clip_norm
-        Optimiser.
-    validate_every, patience, ema_decay
-        Early stopping, and moving average of the generator.
-    label_threshold, max_draws_per_cell, random_state
-        Labels, patience of sampling a type, seed.
-    objective
-        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
-    penalties
-        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
-    head
-        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
-    constraints, constraint_weight
-        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
+    The others are those of :class:`NoiseGanConfig`.
     """
 
     generator_learning_rate: float = 1e-3
@@ -177,28 +158,12 @@ class WganConfig(NoiseGanConfig):
     ``PRESETS["published"]`` is the baseline of the GARAGE paper: RMSprop 5e-4, clipping at 0.01, 5 critic steps; its
     networks and length, which the sources do not give, are those of the published GAN.
 
+    The others are those of :class:`NoiseGanConfig`.
+
     Attributes
     ----------
     clip
         Largest absolute weight of the critic (published: 0.01).
-    n_top_genes, n_latent, generator_hidden, critic_hidden, activation
-        Genes, dimensions of the noise and networks; see :class:`NoiseGanConfig`.
-    n_iterations, batch_size, n_critic_steps, n_generator_steps
-        Cap, cells per batch, steps in an iteration.
-    generator_learning_rate, critic_learning_rate, optimizer, adam_betas, clip_norm
-        Optimiser.
-    validate_every, patience, ema_decay
-        Early stopping, and moving average of the generator.
-    label_threshold, max_draws_per_cell, random_state
-        Labels, patience of sampling a type, seed.
-    objective
-        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
-    penalties
-        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
-    head
-        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
-    constraints, constraint_weight
-        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     clip: float = 0.01
@@ -261,30 +226,14 @@ class FganConfig(NoiseGanConfig):
     ratio with the penalty 10 max(E[T^2] - 1, 0)^2; learning rate and length, which the sources do not give, are those
     of the published GAN.
 
+    The others are those of :class:`NoiseGanConfig`.
+
     Attributes
     ----------
     divergence
         ``"fisher"`` (published), or a name of :data:`scgarage.losses.F_DIVERGENCES`.
     rho
         Weight of the constraint of the Fisher ratio (published: 10); unused by the others.
-    n_top_genes, n_latent, generator_hidden, critic_hidden, activation
-        Genes, dimensions of the noise and networks; see :class:`NoiseGanConfig`.
-    n_iterations, batch_size, n_critic_steps, n_generator_steps
-        Cap, cells per batch, steps in an iteration.
-    generator_learning_rate, critic_learning_rate, optimizer, adam_betas, clip_norm
-        Optimiser.
-    validate_every, patience, ema_decay
-        Early stopping, and moving average of the generator.
-    label_threshold, max_draws_per_cell, random_state
-        Labels, patience of sampling a type, seed.
-    objective
-        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
-    penalties
-        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
-    head
-        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
-    constraints, constraint_weight
-        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     divergence: str = "fisher"
@@ -380,6 +329,8 @@ class LshGanConfig(NoiseGanConfig):
     ``PRESETS["published"]`` is the baseline of the GARAGE paper: hidden layers of 16 and 16, RMSprop 1e-3, 10 critic
     and 10 generator steps; its length is that of the published GAN.
 
+    The others are those of :class:`NoiseGanConfig`.
+
     Attributes
     ----------
     leakage
@@ -388,24 +339,6 @@ class LshGanConfig(NoiseGanConfig):
         Nearest neighbours of a kept cell that are dropped (published: 4).
     n_components
         Principal components in which neighbours are sought (ours).
-    n_top_genes, n_latent, generator_hidden, critic_hidden, activation
-        Genes, dimensions of the noise and networks; see :class:`NoiseGanConfig`.
-    n_iterations, batch_size, n_critic_steps, n_generator_steps
-        Cap, cells per batch, steps in an iteration.
-    generator_learning_rate, critic_learning_rate, optimizer, adam_betas, clip_norm
-        Optimiser.
-    validate_every, patience, ema_decay
-        Early stopping, and moving average of the generator.
-    label_threshold, max_draws_per_cell, random_state
-        Labels, patience of sampling a type, seed.
-    objective
-        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
-    penalties
-        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
-    head
-        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
-    constraints, constraint_weight
-        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     leakage: float = 0.2

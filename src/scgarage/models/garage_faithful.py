@@ -31,6 +31,8 @@ class GarageFaithfulConfig(TechniquesConfig):
     Sources: *documents* are the method's description and documentation, *code* the published repository, *ours* a
     choice where both are silent or a full-batch run of 11 hours would be the alternative.
 
+    The others are those of :class:`TechniquesConfig`.
+
     Attributes
     ----------
     n_top_genes
@@ -88,14 +90,6 @@ class GarageFaithfulConfig(TechniquesConfig):
         Draws per cell asked for before sampling a type gives up (ours).
     random_state
         Seed (code: 42).
-    objective
-        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
-    penalties
-        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
-    head
-        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
-    constraints, constraint_weight
-        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     n_top_genes: int | None = 1000

@@ -120,6 +120,8 @@ class ScGanConfig(TechniquesConfig):
     ``PRESETS["published"]`` is the original: hidden layers of 256, 512 and 1024 units and the reverse, noise of 128
     dimensions, Adam 1e-4 (0.5, 0.9), 5 critic steps, batches of 128, 1,000,000 iterations.
 
+    The others are those of :class:`TechniquesConfig`.
+
     Attributes
     ----------
     n_top_genes
@@ -139,14 +141,6 @@ class ScGanConfig(TechniquesConfig):
         average of the generator.
     random_state
         Seed.
-    objective
-        Another objective, such as ``"hinge"`` or ``"bce:real_label=0.9"`` (docs/objectives.md).
-    penalties
-        Other penalties of the critic with their strength, such as ``["r1:1", "r2:1"]``; ``[]`` for none.
-    head
-        Another output head, such as ``"negative-binomial"`` or ``"softmax"``.
-    constraints, constraint_weight
-        YAML or JSON file or list of biological constraints (docs/constraints.md), and their weight in the loss.
     """
 
     n_top_genes: int | None = 1000

@@ -172,27 +172,10 @@ JITTERS = (0.5, 0.7, 0.85, 1.0)
 class GarageConfig(FactorConfig):
     """Settings of :class:`Garage`; *measured* means docs/research/log.md.
 
+    The others are those of :class:`FactorConfig`.
+
     Attributes
     ----------
-    n_top_genes
-        Highly variable genes that the clusters are found on when there are no labels; all genes are generated.
-    n_factor_genes
-        Genes that the factors are fitted on, those that vary most within types; the others are regressed on the factors
-        (measured: 2000 are better than 1000 highly variable ones).
-    n_factors
-        Shared factors (measured: 10 are too few on blood, 40 bring nothing more).
-    n_sweeps, n_kept
-        Gibbs sweeps before the draws of the factors that are kept, and their number (measured: no change after 25).
-    ridge
-        Precision of the loadings' prior, in cells (measured elsewhere).
-    mean_prior
-        Cells that the expected mean of a type is worth beside its own (measured: shrinking means harms rare types).
-    batch_prior
-        The same with batches, where the expected mean is that of the same type in other batches.
-    rate_prior
-        Cells that a gene's distribution of rates over all types is worth beside a type's own (measured: 5 to 20 alike).
-    min_cells
-        Genes seen in fewer training cells are drawn independently of the others.
     seeds
         Which training cells are seeds: ``"all"``, ``"none"``, ``"stratified"`` for a share of each type at random, or a
         name in ``scgarage.seeds.SELECTORS`` for the cells of each type, or without labels of each cluster, that it
@@ -205,15 +188,6 @@ class GarageConfig(FactorConfig):
         How far seeds are moved, 0 to 1; at 1 nothing of a single cell is left. ``"auto"`` takes the smallest of 0.5,
         0.7, 0.85 and 1 at which positions are no nearer to training than to validation cells; 1 with fewer than 200
         validation cells, and for types with fewer than 30 training cells.
-    max_cells
-        Cells that the factors are fitted on at most, rare types kept whole.
-    resolution
-        Leiden resolution of the clusters that stand in for types when there are no labels; islands within them have
-        clusters of their own (measured: :mod:`scgarage.models.garage.positions`).
-    smallest_group
-        Training cells that a separate group of cells within a type must have to get marginals of its own; ``None``
-        leaves types whole, as does ``batch_key`` (measured: 100 takes 3 % off the distance of several thousand cells
-        with coarse types; 30 makes small data leak).
     refine
         Whether to train the adversarial stage; it is used only when it beats its start on the validation cells.
     hidden, n_noise
@@ -225,8 +199,6 @@ class GarageConfig(FactorConfig):
     objective, penalties
         Objective and penalties of the adversarial stage by name, with their strength, such as ``"hinge"`` and
         ``["r1:1"]``; ``None`` for the relativistic objective with R1 and R2 (docs/objectives.md).
-    random_state
-        Seed.
     """
 
     seeds: str = "all"
