@@ -12,12 +12,7 @@ author = "The scgarage authors"
 project_copyright = "2025-2026, the scgarage authors"
 release = version = installed("scgarage")
 
-extensions = [
-    "myst_nb",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
-    "sphinx.ext.napoleon",
-]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 # rst first: autosummary writes its pages in the first of these.
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]

@@ -59,10 +59,7 @@ def quality(samples: Tensor, modes: Tensor, spread: float) -> dict[str, float]:
     distance, nearest = torch.cdist(samples, modes).min(dim=1)
     good = distance <= 3 * spread
     found = torch.bincount(nearest[good], minlength=len(modes))
-    return {
-        "modes": int((found >= 0.1 * len(samples) / len(modes)).sum()),
-        "good": float(good.float().mean()),
-    }
+    return {"modes": int((found >= 0.1 * len(samples) / len(modes)).sum()), "good": float(good.float().mean())}
 
 
 def train(game: Game, modes: Tensor, spread: float, n_steps: int, seed: int) -> nn.Module:

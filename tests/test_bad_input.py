@@ -93,10 +93,7 @@ CASES = {
     "negative value": (lambda: fit(changed(with_value(-3.0))), "negative"),
     "scaled values": (lambda: fit(changed(scaled)), "negative|scaled"),
     "linear values": (lambda: fit(changed(lambda a: setattr(a, "X", a.X * 1234.56))), "unknown|linear"),
-    "cell without counts": (
-        lambda: fit(changed(with_empty_cell)),
-        "1 of .*cells have no expression.*filter_cells",
-    ),
+    "cell without counts": (lambda: fit(changed(with_empty_cell)), "1 of .*cells have no expression.*filter_cells"),
     "duplicate cell names": (lambda: fit(changed(with_twin_names("obs"))), "cell name|obs_names"),
     "duplicate gene names": (lambda: fit(changed(with_twin_names("var"))), "gene name|var_names"),
     "missing layer": (lambda: fit(cells(), layer="spliced"), "no layer|layers"),

@@ -56,36 +56,10 @@ _FUNCTIONS = {
 }
 
 __all__ = [
-    "__version__",
-    "analyses",
-    "audit",
-    "augment",
-    "benchmark",
-    "check_constraints",
-    "check_imputation",
-    "constraints",
-    "datasets",
-    "errors",
-    "evaluate",
-    "guard",
-    "imputation",
-    "impute",
-    "io",
-    "judge",
-    "load",
-    "losses",
-    "metrics",
-    "models",
-    "nn",
-    "pl",
-    "plotting",
-    "pp",
-    "read",
-    "seeds",
-    "sequences",
-    "training",
-    "write_h5ad",
-]
+    "__version__", "analyses", "audit", "augment", "benchmark", "check_constraints", "check_imputation",
+    "constraints", "datasets", "errors", "evaluate", "guard", "imputation", "impute", "io", "judge", "load", "losses",
+    "metrics", "models", "nn", "pl", "plotting", "pp", "read", "seeds", "sequences", "training", "write_h5ad",
+]  # fmt: skip
 
 _moved.install()
 

@@ -100,8 +100,7 @@ def test_mean_sd_and_seeds_of_the_grid(grid, out):
 
 
 @pytest.mark.parametrize(
-    ("better", "expected"),
-    [("lower", [1, 2, 3]), ("higher", [3, 2, 1]), ("target 0.5", [2, 1, 3])],
+    ("better", "expected"), [("lower", [1, 2, 3]), ("higher", [3, 2, 1]), ("target 0.5", [2, 1, 3])]
 )
 def test_ranks_go_the_way_of_the_metric(better, expected):
     table = summarise(rows_ranking({"a": [0.2], "b": [0.6], "c": [0.9]}, better=better))

@@ -105,12 +105,7 @@ def some_counts(n_cells: int = 40, n_genes: int = 30, dtype: type = np.float32) 
     return counts
 
 
-CONTAINERS = {
-    "dense": np.asarray,
-    "csr": sparse.csr_matrix,
-    "csc": sparse.csc_matrix,
-    "csr_array": sparse.csr_array,
-}
+CONTAINERS = {"dense": np.asarray, "csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "csr_array": sparse.csr_array}
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
@@ -133,8 +128,7 @@ def test_input_is_not_changed(container):
     before = counts.copy()
     log1p_cp10k(counts)
     assert_array_equal(
-        counts.toarray() if sparse.issparse(counts) else counts,
-        before.toarray() if sparse.issparse(before) else before,
+        counts.toarray() if sparse.issparse(counts) else counts, before.toarray() if sparse.issparse(before) else before
     )
 
 
@@ -275,10 +269,7 @@ def test_good_data_pass_with_their_kind(adata):
         (set_value(np.nan), r"adata\.X holds 1 NaN values \(first: cell 'cell_04', gene 'gene_07'\)"),
         (set_value(np.inf), r"adata\.X holds 1 infinite values \(first: cell 'cell_04', gene 'gene_07'\)"),
         (set_value(-3), r"adata\.X holds 1 negative values \(first: cell 'cell_04', gene 'gene_07'\)"),
-        (
-            set_value(0, 3, slice(None)),
-            r"1 of 60 cells have no expression at all \(first: 'cell_03'\); drop them: sc",
-        ),
+        (set_value(0, 3, slice(None)), r"1 of 60 cells have no expression at all \(first: 'cell_03'\); drop them: sc"),
         (lambda X: X.__imul__(0.37), r"cannot be used \(.*linear CPM"),
     ],
 )

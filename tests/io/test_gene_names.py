@@ -12,17 +12,7 @@ from scgarage.io.gene_names import count_gene_names, explain_mismatch, share_bar
 
 
 def test_genes_are_told_from_cells():
-    genes = [
-        "ACTB",
-        "Gapdh",
-        "malat1",
-        "MT-CO1",
-        "mt-Nd4l",
-        "RPL13A",
-        "Rps3",
-        "HLA-DRA",
-        "ENSG00000111640.15",
-    ]
+    genes = ["ACTB", "Gapdh", "malat1", "MT-CO1", "mt-Nd4l", "RPL13A", "Rps3", "HLA-DRA", "ENSG00000111640.15"]
     cells = ["AAACCTGAGAGGGATA-1", "cell_001", "sc_celseq2:A1", "X2cell_1_A", "Oocyte..1.RPKM.", "MT_1", "12"]
     assert count_gene_names(genes) == len(genes)
     assert count_gene_names(cells) == 0
@@ -41,16 +31,8 @@ def test_barcodes():
 @pytest.mark.parametrize(
     ("found", "wanted", "expected"),
     [
-        (
-            ["ENSG00000111640", "ENSG00000075624"],
-            ["GAPDH", "ACTB"],
-            "Ensembl identifiers and the other gene symbols",
-        ),
-        (
-            ["ENSG00000111640.1", "ENSG00000075624.7"],
-            ["ENSG00000111640.2", "ENSG00000075624.8"],
-            "only the versions",
-        ),
+        (["ENSG00000111640", "ENSG00000075624"], ["GAPDH", "ACTB"], "Ensembl identifiers and the other gene symbols"),
+        (["ENSG00000111640.1", "ENSG00000075624.7"], ["ENSG00000111640.2", "ENSG00000075624.8"], "only the versions"),
         (["Gapdh", "Actb"], ["GAPDH", "ACTB"], "upper and lower case"),
         (["a", "b"], ["c", "d"], "no gene is in common"),
         (["a", "b"], ["b", "c"], "subset both to the genes in common"),

@@ -14,8 +14,7 @@ def dense():
 
 
 @pytest.mark.parametrize(
-    "make",
-    [np.asarray, pd.DataFrame, sp.csr_matrix, sp.csc_matrix, sp.coo_matrix, sp.csr_array, sp.csc_array],
+    "make", [np.asarray, pd.DataFrame, sp.csr_matrix, sp.csc_matrix, sp.coo_matrix, sp.csr_array, sp.csc_array]
 )
 def test_as_matrix_keeps_values_and_gives_one_of_two_forms(dense, make):
     matrix = as_matrix(make(dense))

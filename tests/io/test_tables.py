@@ -63,10 +63,7 @@ def test_the_column_called_labels_key_is_chosen(table_labels):
         ("a\nb\nc\nd\ne\nf\n", "has 6 labels in one column and the expression data 4 cells"),
         ("c1,T\nc2,B\nc9,B\nc4,T\n", "no label for 1 of 4 cells, such as 'c3'"),
         ("c1,T\nc1,B\nc3,B\nc4,T\n", "names a cell twice: 'c1'"),
-        (
-            "cell,a,b\nc1,1,2\nc2,1,2\nc3,1,2\nc4,1,2\n",
-            "none is called 'cell_type'; pass labels_key= one of: 'a', 'b'",
-        ),
+        ("cell,a,b\nc1,1,2\nc2,1,2\nc3,1,2\nc4,1,2\n", "none is called 'cell_type'; pass labels_key= one of: 'a', 'b'"),
         ("c1,T\nc2,B,x\nc3,B\nc4,T\n", "different numbers of fields"),
         ("\n\n", "holds no labels"),
         ("", "is empty"),

@@ -37,8 +37,7 @@ def test_first_panel_shows_every_cell_in_the_colour_of_its_source(coordinates):
     expected = coordinates.assign(colour=coordinates["source"].map(SOURCE_COLOURS))
     order = ["umap1", "umap2"]
     pd.testing.assert_frame_equal(
-        drawn.sort_values(order, ignore_index=True),
-        expected[[*order, "colour"]].sort_values(order, ignore_index=True),
+        drawn.sort_values(order, ignore_index=True), expected[[*order, "colour"]].sort_values(order, ignore_index=True)
     )
 
 

@@ -62,14 +62,7 @@ def test_other_order_and_incomplete_record_are_refused(cells):
         sg.pp.split_again(cells, record)
 
 
-FRACTIONS = [
-    (0.5, 0.1, 0.4),
-    (0.6, 0.2, 0.2),
-    (0.7, 0.0, 0.3),
-    (0.8, 0.2, 0.0),
-    (1.0, 0.0, 0.0),
-    (0.34, 0.33, 0.33),
-]
+FRACTIONS = [(0.5, 0.1, 0.4), (0.6, 0.2, 0.2), (0.7, 0.0, 0.3), (0.8, 0.2, 0.0), (1.0, 0.0, 0.0), (0.34, 0.33, 0.33)]
 
 
 def cells_of(sizes: dict[str, int], seed: int = 0) -> ad.AnnData:

@@ -102,20 +102,7 @@ def table_metric_table() -> pd.DataFrame:
         ("memorisation_share", "Copies", "all", 0.61, 0.02, 0.5, 0.01, 1.0, 0.0, 0.22, "target 0.5", ""),
         ("coverage", "Coverage (k = 5)", "all", 0.7, 0.03, 0.9, NAN, 0.4, 0.1, 0.4, "higher", "a note"),
         ("coverage", "Coverage (k = 5)", "rare", 0.6, NAN, 0.9, NAN, 0.95, NAN, NAN, "higher", "no score"),
-        (
-            "coverage",
-            "Coverage (k = 5)",
-            "pDC",
-            NAN,
-            NAN,
-            NAN,
-            NAN,
-            NAN,
-            NAN,
-            NAN,
-            "higher",
-            "too few cells to say",
-        ),
+        ("coverage", "Coverage (k = 5)", "pDC", NAN, NAN, NAN, NAN, NAN, NAN, NAN, "higher", "too few cells to say"),
         ("types_present", "Types", "pDC", 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, "higher", ""),
         ("of another version", "New", "all", 123.4, 1.0, 100.0, 1.0, 12000.0, 9.0, 17.3, "lower", NAN),
     ]
@@ -124,11 +111,7 @@ def table_metric_table() -> pd.DataFrame:
 
 def test_rows_are_grouped_by_what_the_metric_sees(table_metric_table):
     themes = metric_themes(table_metric_table)
-    assert [theme.title for theme in themes] == [
-        "Cells as a whole",
-        "Copying of training cells",
-        "Other metrics",
-    ]
+    assert [theme.title for theme in themes] == ["Cells as a whole", "Copying of training cells", "Other metrics"]
     assert [(row.title.replace("\N{NO-BREAK SPACE}", " "), row.group) for row in themes[0].rows] == [
         ("Coverage (k = 5)", "all"),
         ("Coverage (k = 5)", "rare"),
@@ -149,13 +132,7 @@ def test_score_beyond_the_scale_stands_at_its_end(table_metric_table):
 
 def test_row_without_score_keeps_value_and_note(table_metric_table):
     row = metric_themes(table_metric_table)[0].rows[1]
-    assert (row.value, row.score, row.place, row.note, row.has_value) == (
-        "0.600",
-        "–",
-        None,
-        "no score",
-        True,
-    )
+    assert (row.value, row.score, row.place, row.note, row.has_value) == ("0.600", "–", None, "no score", True)
 
 
 def test_row_without_value_is_marked(table_metric_table):
@@ -259,8 +236,7 @@ def test_missing_sd_is_left_out():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.6, "1 min 0 s"), (61, "1 min 1 s"), (3600, "1 h 0 min")],
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.6, "1 min 0 s"), (61, "1 min 1 s"), (3600, "1 h 0 min")]
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text

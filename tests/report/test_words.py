@@ -20,14 +20,7 @@ def subject(evaluation) -> Subject:
 
 
 def test_nested_settings_are_flattened():
-    values = {
-        "a": {"b": {"c": 1}},
-        "widths": np.array([8, 4]),
-        "none": None,
-        "on": True,
-        "rate": 2e-4,
-        "empty": [],
-    }
+    values = {"a": {"b": {"c": 1}}, "widths": np.array([8, 4]), "none": None, "on": True, "rate": 2e-4, "empty": []}
     assert facts.flatten(values) == [
         ("a.b.c", "1"),
         ("widths", "8, 4"),

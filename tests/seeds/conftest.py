@@ -13,8 +13,7 @@ def typed_cells() -> ad.AnnData:
     means = 0.3 + 2.0 * (rng.random((len(sizes), 20)) < 0.3)
     values = rng.gamma(2.0, means[np.unique(labels, return_inverse=True)[1]] / 2.0).astype(np.float32)
     adata = ad.AnnData(
-        values,
-        obs=pd.DataFrame({"cell_type": pd.Categorical(labels)}, index=[f"cell{i}" for i in range(len(labels))]),
+        values, obs=pd.DataFrame({"cell_type": pd.Categorical(labels)}, index=[f"cell{i}" for i in range(len(labels))])
     )
     adata = adata[rng.permutation(adata.n_obs)].copy()
     centred = adata.X - adata.X.mean(axis=0)

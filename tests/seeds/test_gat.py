@@ -141,13 +141,7 @@ def test_the_global_generator_is_left_alone():
     torch.manual_seed(5)
     before = torch.get_rng_state()
     log_expr, edges, types = problem()
-    train_gat(
-        log_expr,
-        edges,
-        types,
-        rare=np.zeros(3, dtype=bool),
-        settings=GATSettings(n_epochs=1, accelerator="cpu"),
-    )
+    train_gat(log_expr, edges, types, rare=np.zeros(3, dtype=bool), settings=GATSettings(n_epochs=1, accelerator="cpu"))
     assert torch.equal(torch.get_rng_state(), before)
 
 

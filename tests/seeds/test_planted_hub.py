@@ -38,12 +38,7 @@ def score(seed: int, n_epochs: int) -> np.ndarray:
     none_rare = np.zeros(N_TYPES, dtype=bool)
     settings = GATSettings(n_epochs=n_epochs, patience=None, accelerator="cpu", progress=False)
     network, _, _ = train_gat(
-        torch.from_numpy(log_expr),
-        torch.from_numpy(edges),
-        types,
-        rare=none_rare,
-        settings=settings,
-        random_state=seed,
+        torch.from_numpy(log_expr), torch.from_numpy(edges), types, rare=none_rare, settings=settings, random_state=seed
     )
     return sent_attention(network, log_expr, torch.from_numpy(edges), rare=none_rare[types]).scores
 

@@ -15,13 +15,7 @@ def cases(n_cases: int = 300):
         counts = rng.integers(0, rng.choice([5, 50, 3_000]), size=rng.integers(1, 12))
         counts[0] += 1
         n = int(rng.integers(1, counts.sum() + 1))
-        yield (
-            counts,
-            n,
-            int(rng.integers(0, 20)),
-            rng.random(len(counts)) < 0.4,
-            rng.choice([0.0, 0.5, 1.0, 1.7]),
-        )
+        yield (counts, n, int(rng.integers(0, 20)), rng.random(len(counts)) < 0.4, rng.choice([0.0, 0.5, 1.0, 1.7]))
 
 
 @pytest.mark.parametrize(
@@ -45,8 +39,7 @@ def test_quotas_by_hand(counts, n, options, expected):
 
 
 @pytest.mark.parametrize(
-    ("n", "expected"),
-    [(1, [0, 0, 0, 1, 0]), (2, [0, 0, 1, 1, 0]), (3, [1, 0, 1, 1, 0]), (4, [1, 0, 1, 1, 1])],
+    ("n", "expected"), [(1, [0, 0, 0, 1, 0]), (2, [0, 0, 1, 1, 0]), (3, [1, 0, 1, 1, 0]), (4, [1, 0, 1, 1, 1])]
 )
 def test_fewer_places_than_types_go_to_the_rarest_rare_types_first(n, expected):
     rare = [False, False, True, True, False]

@@ -90,14 +90,7 @@ def test_killed_twice_and_resumed_twice(adversarial, settings, tmp_path):
     run(unbroken, settings, n_iterations=18)
     for resume, kill_after in ((False, 5), (True, 6)):
         with pytest.raises(KilledError):
-            run(
-                adversarial(),
-                settings,
-                n_iterations=18,
-                checkpoint=tmp_path,
-                resume=resume,
-                kill_after=kill_after,
-            )
+            run(adversarial(), settings, n_iterations=18, checkpoint=tmp_path, resume=resume, kill_after=kill_after)
     resumed = adversarial()
     run(resumed, settings, n_iterations=18, checkpoint=tmp_path, resume=True)
     assert resumed.bytes() == unbroken.bytes()

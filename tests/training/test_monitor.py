@@ -141,12 +141,7 @@ def filled() -> History:
 
 def test_values_are_averaged_between_records():
     expected = pd.DataFrame(
-        {
-            "step": [2, 3],
-            "a/loss": [2.0, 5.0],
-            "b/loss": [4.0, np.nan],
-            "validation/score": [np.nan, 0.5],
-        }
+        {"step": [2, 3], "a/loss": [2.0, 5.0], "b/loss": [4.0, np.nan], "validation/score": [np.nan, 0.5]}
     )
     pd.testing.assert_frame_equal(filled().frame(), expected)
 

@@ -113,10 +113,7 @@ def test_layers_the_caller_keeps_in_evaluation_mode_stay_so(settings):
     modes: list[tuple[bool, bool]] = []
     network = HalfFrozen()
     phase = Phase(
-        "fit",
-        network,
-        SGD(network.parameters(), lr=0.1),
-        lambda module, batch: {"loss": module(batch["x"]).mean()},
+        "fit", network, SGD(network.parameters(), lr=0.1), lambda module, batch: {"loss": module(batch["x"]).mean()}
     )
     batches = Batches({"x": torch.randn(6, 2)}, batch_size=3)
     train([phase], batches, settings(3, validate_every=1), validate=lambda: 1.0)
@@ -138,11 +135,7 @@ def test_average_equals_the_one_by_hand_and_is_what_validation_and_caller_get(re
         return -float(len(seen))
 
     train(
-        task.phases,
-        task.batches,
-        settings(5, ema_decay=decay, validate_every=5),
-        validate=validate,
-        averaged=network,
+        task.phases, task.batches, settings(5, ema_decay=decay, validate_every=5), validate=validate, averaged=network
     )
     for name, tensor in task.state().items():
         torch.testing.assert_close(tensor, expected[name])
@@ -167,12 +160,7 @@ def test_averaging_does_not_change_the_course_of_training(adversarial, settings)
 def test_only_the_averaged_network_is_averaged(adversarial, settings):
     plain, averaged = adversarial(), adversarial()
     train(plain.phases, plain.batches, settings(6))
-    train(
-        averaged.phases,
-        averaged.batches,
-        settings(6, ema_decay=0.9),
-        averaged=averaged.networks["generator"],
-    )
+    train(averaged.phases, averaged.batches, settings(6, ema_decay=0.9), averaged=averaged.networks["generator"])
     for name, tensor in plain.state().items():
         assert torch.equal(tensor, averaged.state()[name]) == (
             name.startswith("critic") or name.endswith("num_batches_tracked")

@@ -24,10 +24,7 @@ from scgarage.analyses.markers import (
     type_enrichment,
 )
 from scgarage.errors import InputError
-from scgarage.io.cells import (
-    read_values,
-    validate_labels,
-)
+from scgarage.io.cells import read_values, validate_labels
 from scgarage.io.write import write_folder
 from scgarage.pp import Components, select_hvg
 from scgarage.pp.graph import knn_graph

@@ -383,13 +383,7 @@ def _known(selector: str) -> str:
 
 
 def _judge(
-    model: GarageFaithful,
-    split: Split,
-    labels_key: str,
-    layer: str | None,
-    *,
-    n_repeats: int,
-    random_state: int,
+    model: GarageFaithful, split: Split, labels_key: str, layer: str | None, *, n_repeats: int, random_state: int
 ) -> Iterator[dict[str, Any]]:
     options = FitOptions(progress=False, accelerator="cpu")
     validation = split.validation if split.validation.n_obs else None
@@ -409,13 +403,7 @@ def _judge(
 
 
 def _audited(
-    model: GarageFaithful,
-    made: AnnData,
-    split: Split,
-    labels_key: str,
-    layer: str | None,
-    *,
-    random_state: int,
+    model: GarageFaithful, made: AnnData, split: Split, labels_key: str, layer: str | None, *, random_state: int
 ) -> Iterator[dict[str, Any]]:
     """Run the privacy audit, which looks at the seed cells on their own."""
     names = split.train.obs_names[np.sort(model.seeds.indices)].astype(str).tolist()

@@ -10,16 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scgarage.analyses.shifts import (
-    QUIET,
-    compare,
-    make_garage,
-    mean_shifts,
-    means,
-    pieces,
-    require,
-    shifted,
-)
+from scgarage.analyses.shifts import QUIET, compare, make_garage, mean_shifts, means, pieces, require, shifted
 from scgarage.errors import InputError
 from scgarage.io.cells import read_values, text_column
 from scgarage.pp import Components

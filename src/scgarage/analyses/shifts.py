@@ -53,10 +53,7 @@ Shifts = dict[str, NDArray[np.float64]]
 
 
 def mean_shifts(
-    log_expr: sparse.csr_matrix,
-    types: NDArray[np.str_],
-    batches: NDArray[np.str_],
-    pair: tuple[str, str],
+    log_expr: sparse.csr_matrix, types: NDArray[np.str_], batches: NDArray[np.str_], pair: tuple[str, str]
 ) -> tuple[Shifts, NDArray[np.float64]]:
     r"""Return the difference of the means of two batches, for each type that both have, and its mean over types.
 

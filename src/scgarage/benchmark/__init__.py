@@ -6,20 +6,6 @@ from scgarage.benchmark.run import forget_failed, run_cell, run_grid
 from scgarage.benchmark.summary import write_summary
 
 __all__ = [
-    "Cell",
-    "DataEntry",
-    "Grid",
-    "Judging",
-    "ModelEntry",
-    "check_format",
-    "collect",
-    "forget_failed",
-    "glance",
-    "mean_ranks",
-    "read_grid",
-    "run_cell",
-    "run_grid",
-    "summarise",
-    "write_results",
-    "write_summary",
-]
+    "Cell", "DataEntry", "Grid", "Judging", "ModelEntry", "check_format", "collect", "forget_failed", "glance",
+    "mean_ranks", "read_grid", "run_cell", "run_grid", "summarise", "write_results", "write_summary",
+]  # fmt: skip

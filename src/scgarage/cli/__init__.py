@@ -16,11 +16,7 @@ from scgarage.cli.sequences import SEQUENCES
 from scgarage.errors import InputError, OutputExistsError, ScgarageError
 
 COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
-    "demo": (
-        run_demo,
-        (),
-        "  scgarage demo\n  scgarage demo --data cells.h5ad --labels-key cell_type --out demo-mine",
-    ),
+    "demo": (run_demo, (), "  scgarage demo\n  scgarage demo --data cells.h5ad --labels-key cell_type --out demo-mine"),
     "prepare": (
         run_prepare,
         ("data",),

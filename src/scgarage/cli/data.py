@@ -117,12 +117,7 @@ def run_impute(
         from scgarage.imputation import check_imputation
 
         result = check_imputation(
-            adata,
-            {method: imputer},
-            labels_key=labels_key,
-            batch_key=batch_key,
-            layer=layer,
-            random_state=random_state,
+            adata, {method: imputer}, labels_key=labels_key, batch_key=batch_key, layer=layer, random_state=random_state
         )
         say(result.text())
         advice = result.recommendation()

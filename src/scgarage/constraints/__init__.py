@@ -4,15 +4,6 @@ from scgarage.constraints.check import KINDS, ConstraintPenalty, check_constrain
 from scgarage.constraints.rules import CoExpressed, Constraint, Exclusive, Monotone, NonNegative, Total
 
 __all__ = [
-    "KINDS",
-    "CoExpressed",
-    "Constraint",
-    "ConstraintPenalty",
-    "Exclusive",
-    "Monotone",
-    "NonNegative",
-    "Total",
-    "check_constraints",
-    "read_constraints",
-    "to_texts",
-]
+    "KINDS", "CoExpressed", "Constraint", "ConstraintPenalty", "Exclusive", "Monotone", "NonNegative", "Total",
+    "check_constraints", "read_constraints", "to_texts",
+]  # fmt: skip

@@ -12,13 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import (
-    TARGET_SUM,
-    library_size,
-    match_genes,
-    read_values,
-    validate_labels,
-)
+from scgarage.io.cells import TARGET_SUM, library_size, match_genes, read_values, validate_labels
 from scgarage.pp import Components, recover_counts, select_hvg
 from scgarage.pp.graph import knn_graph
 from scgarage.schema import UNS_KEY, ValueKind

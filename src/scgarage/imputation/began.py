@@ -63,12 +63,7 @@ class Adversary:
         if not c.adversarial_weight:  # nobody listens to the critic
             return [generator]
         critic = Phase(
-            "critic",
-            self.critic,
-            optimizers[0],
-            self._critic_losses,
-            clip_norm=c.clip_norm,
-            after_step=self._balance,
+            "critic", self.critic, optimizers[0], self._critic_losses, clip_norm=c.clip_norm, after_step=self._balance
         )
         return [critic, generator]
 

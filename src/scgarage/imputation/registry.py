@@ -9,12 +9,7 @@ from scgarage.imputation.base import Imputer
 from scgarage.imputation.began import Began
 from scgarage.imputation.posterior_mean import PosteriorMean
 from scgarage.imputation.scvi import ScviMean
-from scgarage.imputation.smoothing import (
-    Diffusion,
-    KnnSmoothing,
-    LowRank,
-    NoImputation,
-)
+from scgarage.imputation.smoothing import Diffusion, KnnSmoothing, LowRank, NoImputation
 
 IMPUTERS: dict[str, type[Imputer]] = {
     "none": NoImputation,

@@ -82,10 +82,7 @@ class ScviMean(Imputer):
         counts, groups = cells.required_counts(), self._groups(cells)
         with seeded(c.random_state):
             self._module: Any = networks.VAE(
-                n_input=counts.shape[1],
-                n_batch=max(len(self._batches), 1),
-                n_hidden=c.n_hidden,
-                n_latent=c.n_latent,
+                n_input=counts.shape[1], n_batch=max(len(self._batches), 1), n_hidden=c.n_hidden, n_latent=c.n_latent
             )
         order = np.random.default_rng(c.random_state).permutation(counts.shape[0])
         held, rows = np.split(order, [round(c.validation_share * len(order))])

@@ -13,17 +13,6 @@ from scgarage.io.values import (
 from scgarage.io.write import atomic_output, check_output, write_csv, write_h5ad
 
 __all__ = [
-    "Matrix",
-    "RecoveredCounts",
-    "as_matrix",
-    "atomic_output",
-    "check_output",
-    "counts_from_log_normalised",
-    "describe_values",
-    "detect_value_kind",
-    "find_alternative",
-    "guard",
-    "read",
-    "write_csv",
-    "write_h5ad",
-]
+    "Matrix", "RecoveredCounts", "as_matrix", "atomic_output", "check_output", "counts_from_log_normalised",
+    "describe_values", "detect_value_kind", "find_alternative", "guard", "read", "write_csv", "write_h5ad",
+]  # fmt: skip

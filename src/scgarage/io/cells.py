@@ -127,12 +127,7 @@ _N_EXAMPLES = 5
 
 
 def validate_labels(
-    adata: AnnData,
-    labels_key: str,
-    *,
-    min_types: int = 2,
-    min_cells_per_type: int = 2,
-    argument: str = "labels_key",
+    adata: AnnData, labels_key: str, *, min_types: int = 2, min_cells_per_type: int = 2, argument: str = "labels_key"
 ) -> None:
     """Check that a column of ``obs`` holds cell types that can be worked with.
 

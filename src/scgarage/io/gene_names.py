@@ -14,35 +14,8 @@ _GENE_FAMILY = r"^(?:(?:MT|Mt|mt)-(?:ND\d|Nd\d|nd\d|CO\d|Co\d|co\d|CYB|Cytb|ATP\
 _BARCODE = r"[ACGTN]{12,}"
 _COMMON_GENES = frozenset(
     {
-        *(
-            "ACTB",
-            "ACTG1",
-            "B2M",
-            "CD3D",
-            "CD74",
-            "CD79A",
-            "CST3",
-            "EEF1A1",
-            "EPCAM",
-            "FTH1",
-            "FTL",
-            "GAPDH",
-            "HBB",
-        ),
-        *(
-            "INS",
-            "KRT18",
-            "LYZ",
-            "MALAT1",
-            "NEAT1",
-            "NKG7",
-            "PPIA",
-            "PTMA",
-            "S100A8",
-            "S100A9",
-            "TMSB10",
-            "TMSB4X",
-        ),
+        *("ACTB", "ACTG1", "B2M", "CD3D", "CD74", "CD79A", "CST3", "EEF1A1", "EPCAM", "FTH1", "FTL", "GAPDH", "HBB"),
+        *("INS", "KRT18", "LYZ", "MALAT1", "NEAT1", "NKG7", "PPIA", "PTMA", "S100A8", "S100A9", "TMSB10", "TMSB4X"),
         *("TPT1", "TUBA1B", "UBC", "VIM", "XIST"),
     }
 )

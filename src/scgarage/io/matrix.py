@@ -10,16 +10,7 @@ from numpy.typing import NDArray
 
 from scgarage.errors import InputError
 
-__all__ = [
-    "Matrix",
-    "as_matrix",
-    "column_sums",
-    "compact",
-    "find_values",
-    "row_chunks",
-    "row_sums",
-    "stored_values",
-]
+__all__ = ["Matrix", "as_matrix", "column_sums", "compact", "find_values", "row_chunks", "row_sums", "stored_values"]
 
 Matrix: TypeAlias = sp.csr_matrix | NDArray[Any]
 

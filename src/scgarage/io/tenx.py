@@ -20,11 +20,7 @@ from scgarage.io.tables import open_text
 __all__ = ["read_10x_h5", "read_10x_mtx"]
 
 _GENE_EXPRESSION = "Gene Expression"
-_TRIPLE = {
-    "matrix": ("matrix.mtx",),
-    "barcodes": ("barcodes.tsv",),
-    "features": ("features.tsv", "genes.tsv"),
-}
+_TRIPLE = {"matrix": ("matrix.mtx",), "barcodes": ("barcodes.tsv",), "features": ("features.tsv", "genes.tsv")}
 
 
 def read_10x_h5(path: Path) -> AnnData:

@@ -256,10 +256,7 @@ def write_csv(
 
 
 def _check_names(adata: AnnData, layer: str | None, labels_key: str | None) -> None:
-    for slot, key, available in (
-        ("layers", layer, adata.layers.keys()),
-        ("obs", labels_key, adata.obs.columns),
-    ):
+    for slot, key, available in (("layers", layer, adata.layers.keys()), ("obs", labels_key, adata.obs.columns)):
         if key is not None and key not in available:
             msg = f"adata.{slot} has no '{key}'; available: {', '.join(map(repr, available)) or 'none'}"
             raise InputError(msg)

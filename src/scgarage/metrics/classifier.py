@@ -14,14 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from scgarage.metrics.metric import Metric, check_points, check_typed, nothing
 
 
-def c2st(
-    real: ArrayLike,
-    synthetic: ArrayLike,
-    *,
-    classifier: Any,
-    n_folds: int = 3,
-    random_state: int = 0,
-) -> float:
+def c2st(real: ArrayLike, synthetic: ArrayLike, *, classifier: Any, n_folds: int = 3, random_state: int = 0) -> float:
     """Return how well a classifier tells synthetic from real cells that it has not seen.
 
     The classifier is fitted on all folds but one and predicts the one left out, stratified by source; the

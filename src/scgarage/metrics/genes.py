@@ -181,11 +181,7 @@ def _quantile_steps(n_cells: int, n_others: int) -> tuple[NDArray[np.intp], NDAr
 
 
 def _summed(
-    real: Points,
-    synthetic: Points,
-    rows: NDArray[np.intp],
-    other_rows: NDArray[np.intp],
-    widths: NDArray[np.float64],
+    real: Points, synthetic: Points, rows: NDArray[np.intp], other_rows: NDArray[np.intp], widths: NDArray[np.float64]
 ) -> float:
     difference = np.sort(real, axis=0)[rows] - np.sort(synthetic, axis=0)[other_rows]
     return float((widths @ np.abs(difference)).sum())

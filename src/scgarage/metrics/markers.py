@@ -155,12 +155,7 @@ LFC_CORRELATION = Metric(
 
 
 def marker_overlap(
-    real: ArrayLike,
-    real_labels: ArrayLike,
-    synthetic: ArrayLike,
-    synthetic_labels: ArrayLike,
-    *,
-    n_markers: int = 50,
+    real: ArrayLike, real_labels: ArrayLike, synthetic: ArrayLike, synthetic_labels: ArrayLike, *, n_markers: int = 50
 ) -> dict[str, float]:
     r"""Return for each type the share of its top real marker genes that are top synthetic ones.
 

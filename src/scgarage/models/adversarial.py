@@ -591,12 +591,7 @@ class AdversarialModel(GenerativeModel):
 
     @torch.no_grad()
     def _made(
-        self,
-        n_cells: int,
-        generator: torch.Generator,
-        *,
-        library: NDArray[np.float64] | None,
-        label: int | None = None,
+        self, n_cells: int, generator: torch.Generator, *, library: NDArray[np.float64] | None, label: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
         network = self._generator()
         among = None if label is None else torch.from_numpy(np.flatnonzero(self.parts["seeds"].labels == label))

@@ -198,8 +198,7 @@ class GarageFaithful(AdversarialModel):
             return ChosenSeeds(about=self._about_seeds())
         types = data.label_names()
         cells = ad.AnnData(
-            data.log_expr,
-            obs=pd.DataFrame({TYPE: pd.Categorical(types)}, index=np.arange(len(types)).astype(str)),
+            data.log_expr, obs=pd.DataFrame({TYPE: pd.Categorical(types)}, index=np.arange(len(types)).astype(str))
         )
         components = Components.fit(data.log_expr, c.n_components, labels=types, random_state=c.random_state)
         cells.obsm["X_pca"] = components.transform(data.log_expr)

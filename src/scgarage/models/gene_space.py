@@ -90,11 +90,7 @@ class HurdleBackground:
 
     @classmethod
     def fit(
-        cls,
-        values: sparse.csr_matrix,
-        totals: NDArray[np.float64] | None,
-        labels: NDArray[np.int64],
-        n_types: int,
+        cls, values: sparse.csr_matrix, totals: NDArray[np.float64] | None, labels: NDArray[np.int64], n_types: int
     ) -> Self:
         """Estimate from log-normalised values of the genes outside the model; ``totals`` is unused."""
         del totals
@@ -141,12 +137,7 @@ class LabelClassifier:
 
     @classmethod
     def fit(
-        cls,
-        log_expr: sparse.csr_matrix,
-        labels: NDArray[np.int64],
-        *,
-        n_components: int = 50,
-        random_state: int = 0,
+        cls, log_expr: sparse.csr_matrix, labels: NDArray[np.int64], *, n_components: int = 50, random_state: int = 0
     ) -> Self:
         """Fit on real training cells, log1p CP10k ``(n_cells, n_genes)``, with the number of each cell's type."""
         components = Components.fit(log_expr, n_components, labels=labels.astype(str), random_state=random_state)

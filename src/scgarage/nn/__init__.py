@@ -16,23 +16,7 @@ from scgarage.nn.layers import HybridInput, ProjectionCritic, mlp
 from scgarage.nn.simplex import TemperatureSchedule, alr, alr_inverse, clr, gumbel_softmax
 
 __all__ = [
-    "HEADS",
-    "ALRHead",
-    "CategoricalHead",
-    "Head",
-    "HybridInput",
-    "NegativeBinomial",
-    "NegativeBinomialHead",
-    "ProjectionCritic",
-    "SigmoidScaledHead",
-    "SoftmaxHead",
-    "SoftplusHead",
-    "TemperatureSchedule",
-    "ZINBHead",
-    "ZeroInflatedNegativeBinomial",
-    "alr",
-    "alr_inverse",
-    "clr",
-    "gumbel_softmax",
-    "mlp",
-]
+    "HEADS", "ALRHead", "CategoricalHead", "Head", "HybridInput", "NegativeBinomial", "NegativeBinomialHead",
+    "ProjectionCritic", "SigmoidScaledHead", "SoftmaxHead", "SoftplusHead", "TemperatureSchedule", "ZINBHead",
+    "ZeroInflatedNegativeBinomial", "alr", "alr_inverse", "clr", "gumbel_softmax", "mlp",
+]  # fmt: skip

@@ -121,12 +121,7 @@ def _draw_part(ax: Axes, shares: "pd.Series[float]", zero: float | None, *, colu
 def _write_counts(ax: Axes, counts: "pd.Series[int]", *, column: int) -> None:
     # x in parts of the axes, y in data; then a shift in points, which the layout can make room for.
     frame = ax.get_yaxis_transform()
-    place: dict[str, Any] = {
-        "xycoords": frame,
-        "textcoords": "offset points",
-        "ha": "right",
-        "annotation_clip": False,
-    }
+    place: dict[str, Any] = {"xycoords": frame, "textcoords": "offset points", "ha": "right", "annotation_clip": False}
     shift = 48 + 58 * column
     ax.annotate(str(counts.name), (1, -0.75), xytext=(shift, 0), va="bottom", color=_colour(str(counts.name)), **place)
     for row, number in enumerate(counts):

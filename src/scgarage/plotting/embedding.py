@@ -160,12 +160,7 @@ def _draw_sources(ax: Axes, coordinates: pd.DataFrame, size: float, random_state
         handles.append(Line2D([], [], marker="o", linestyle="", color=SOURCE_COLOURS[source], label=label))
     # Below the panel, where no cell can be.
     ax.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.08),
-        ncol=2,
-        handletextpad=0.1,
-        columnspacing=1,
+        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncol=2, handletextpad=0.1, columnspacing=1
     )
 
 
@@ -301,11 +296,7 @@ def joint_embedding(
     scores = np.vstack([components.transform(matrix) for matrix in log_expr.values()])
     coordinates = _umap(scores, n_neighbors, random_state)
     frame = pd.DataFrame(
-        {
-            "umap1": coordinates[:, 0],
-            "umap2": coordinates[:, 1],
-            "source": np.repeat([REAL, SYNTHETIC], n_cells),
-        },
+        {"umap1": coordinates[:, 0], "umap2": coordinates[:, 1], "source": np.repeat([REAL, SYNTHETIC], n_cells)},
         index=np.concatenate([cells.obs_names for cells in parts.values()]),
     )
     frame["cell_type"] = np.concatenate([_labels(cells, labels_key) for cells in parts.values()])

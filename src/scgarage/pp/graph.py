@@ -21,11 +21,7 @@ CANDIDATES = 16
 
 
 def knn_graph(
-    representation: NDArray[np.floating],
-    n_neighbors: int = 5,
-    *,
-    exact_up_to: int = EXACT_UP_TO,
-    random_state: int = 0,
+    representation: NDArray[np.floating], n_neighbors: int = 5, *, exact_up_to: int = EXACT_UP_TO, random_state: int = 0
 ) -> Tensor:
     """Connect every cell with its nearest neighbours, through scanpy.
 

@@ -25,12 +25,7 @@ from scgarage.schema import COUNTS_LAYER, UNS_KEY, UNSURE
 
 
 def recover_counts(
-    adata: AnnData,
-    *,
-    layer: str | None = None,
-    use_raw: bool = False,
-    base: float = math.e,
-    tolerance: float = 0.25,
+    adata: AnnData, *, layer: str | None = None, use_raw: bool = False, base: float = math.e, tolerance: float = 0.25
 ) -> AnnData:
     """Recover the counts behind log-normalised values.
 

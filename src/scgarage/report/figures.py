@@ -402,10 +402,7 @@ FEWEST = 5
 
 def type_pictures(subject: Subject) -> list[Section]:
     """Draw marker genes and fold changes."""
-    return [
-        section("Marker genes", lambda: _markers(subject)),
-        section("Fold changes", lambda: _fold_changes(subject)),
-    ]
+    return [section("Marker genes", lambda: _markers(subject)), section("Fold changes", lambda: _fold_changes(subject))]
 
 
 def confusion_picture(subject: Subject, judged: TypeJudgement | None, reason: str = "") -> Section:

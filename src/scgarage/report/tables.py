@@ -162,12 +162,7 @@ def _judge(
 Lights: TypeAlias = Mapping[tuple[str, str], Light]
 """Lights by metric and group."""
 
-DIRECTIONS = {
-    "lower": "↓ lower",
-    "higher": "↑ higher",
-    "target 0.5": "→ 0.5",
-    "target 1": "→ 1",
-}
+DIRECTIONS = {"lower": "↓ lower", "higher": "↑ higher", "target 0.5": "→ 0.5", "target 1": "→ 1"}
 
 THEMES = {
     "pca": (

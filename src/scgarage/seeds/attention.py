@@ -166,11 +166,7 @@ def _training_cells(types: CellTypes, max_cells: int, random_state: int) -> NDAr
     rng = np.random.default_rng(random_state)
     # A boost beyond any ratio of counts fills the rare types before the others get more than their minimum.
     quotas = type_quotas(
-        types.counts,
-        max_cells,
-        rare=types.rare,
-        rare_boost=1e9,
-        minimum=max(1, max_cells // (2 * len(types.names))),
+        types.counts, max_cells, rare=types.rare, rare_boost=1e9, minimum=max(1, max_cells // (2 * len(types.names)))
     )
     return np.sort(top_per_type(types.codes, rng.random(n_cells), quotas, rng))
 
@@ -272,12 +268,7 @@ class AttentionSelector:
         if self.labels_key is None:
             return Seeds(top_cells(scores, n, rng), scores, attention.diagnostics, attention.history)
         quotas = type_quotas(
-            types.counts,
-            n,
-            power=self.power,
-            rare_boost=self.rare_boost,
-            rare=types.rare,
-            minimum=self.minimum,
+            types.counts, n, power=self.power, rare_boost=self.rare_boost, rare=types.rare, minimum=self.minimum
         )
         indices = top_per_type(types.codes, scores, quotas, rng)
         return Seeds(indices, scores, attention.diagnostics | types.describe(indices), attention.history)

@@ -220,13 +220,7 @@ def type_quotas(
 
 
 def _check_quota_arguments(
-    counts: NDArray[np.int64],
-    rare: NDArray[np.bool_],
-    n: int,
-    *,
-    power: float,
-    rare_boost: float,
-    minimum: int,
+    counts: NDArray[np.int64], rare: NDArray[np.bool_], n: int, *, power: float, rare_boost: float, minimum: int
 ) -> None:
     if counts.ndim != 1 or counts.shape != rare.shape or (counts < 0).any():
         msg = (

@@ -139,12 +139,7 @@ class StratifiedSelector:
         rng = np.random.default_rng(self.random_state)
         scores = rng.random(adata.n_obs)
         quotas = type_quotas(
-            types.counts,
-            n,
-            power=self.power,
-            rare_boost=self.rare_boost,
-            rare=types.rare,
-            minimum=self.minimum,
+            types.counts, n, power=self.power, rare_boost=self.rare_boost, rare=types.rare, minimum=self.minimum
         )
         indices = top_per_type(types.codes, scores, quotas, rng)
         return Seeds(indices, scores, types.describe(indices))
@@ -223,10 +218,5 @@ class RankedSelector(ABC):
 
     def _quotas(self, types: CellTypes, n: int) -> NDArray[np.int64]:
         return type_quotas(
-            types.counts,
-            n,
-            power=self.power,
-            rare_boost=self.rare_boost,
-            rare=types.rare,
-            minimum=self.minimum,
+            types.counts, n, power=self.power, rare_boost=self.rare_boost, rare=types.rare, minimum=self.minimum
         )

@@ -6,15 +6,6 @@ from scgarage.training.monitor import History, progress_bar
 from scgarage.training.settings import TrainSettings, one_thread
 
 __all__ = [
-    "Batch",
-    "Batches",
-    "History",
-    "Losses",
-    "Phase",
-    "TrainResult",
-    "TrainSettings",
-    "one_thread",
-    "progress_bar",
-    "seeded",
-    "train",
-]
+    "Batch", "Batches", "History", "Losses", "Phase", "TrainResult", "TrainSettings", "one_thread", "progress_bar",
+    "seeded", "train",
+]  # fmt: skip

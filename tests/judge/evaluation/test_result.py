@@ -45,8 +45,7 @@ def test_unlabelled_cells_have_no_counts_of_types(
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("", "is no table"), ("a,b\n1,2\n", "columns .* are missing"), ('"a', "is no table")],
+    ("text", "message"), [("", "is no table"), ("a,b\n1,2\n", "columns .* are missing"), ('"a', "is no table")]
 )
 def test_other_files_are_refused(fresh: AnnData, parts: Split, tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "table.csv"

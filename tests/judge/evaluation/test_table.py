@@ -56,12 +56,7 @@ def test_rows_are_means_and_deviations_over_repeats() -> None:
     table = summarise(repeats, some_inputs(), fresh=True)
     assert tuple(table.columns) == COLUMNS
     row = table.iloc[0]
-    assert (row["value"], row["value_sd"], row["n_repeats"], row["n_cells"]) == (
-        3.0,
-        pytest.approx(2**0.5),
-        2,
-        100,
-    )
+    assert (row["value"], row["value_sd"], row["n_repeats"], row["n_cells"]) == (3.0, pytest.approx(2**0.5), 2, 100)
     assert row["floor"] == pytest.approx(1.3)
     assert row["score"] == pytest.approx((3 - 1.3) / (9 - 1.3))
     assert row["note"] == ""

@@ -23,14 +23,7 @@ from scgarage.judge.evaluation.verdict import (
 def row_findings(
     value: float, floor: float, *, sd: float = 0.01, score: float = 0.5, n_cells: int = 500
 ) -> dict[str, float]:
-    return {
-        "value": value,
-        "value_sd": sd,
-        "floor": floor,
-        "floor_sd": sd,
-        "score": score,
-        "n_cells": n_cells,
-    }
+    return {"value": value, "value_sd": sd, "floor": floor, "floor_sd": sd, "score": score, "n_cells": n_cells}
 
 
 @pytest.mark.parametrize(

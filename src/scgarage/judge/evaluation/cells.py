@@ -60,11 +60,7 @@ def describe_cells(
     """Return numbers of cells and types as plain values."""
     counts = {"real": _counted(np.concatenate(list(real.values())))}
     described: dict[str, Any] = {f"n_{name}": len(labels) for name, labels in real.items()}
-    described |= {
-        "n_synthetic": n_synthetic,
-        "rare_share": RARE_SHARE,
-        "rare_types": list(rare_types(real["train"])),
-    }
+    described |= {"n_synthetic": n_synthetic, "rare_share": RARE_SHARE, "rare_types": list(rare_types(real["train"]))}
     return described if synthetic is None else described | {"type_counts": counts | {"synthetic": _counted(synthetic)}}
 
 

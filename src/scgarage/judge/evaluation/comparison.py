@@ -223,12 +223,7 @@ def _computed(metric: Metric, sample: Sample | None, comparison: Comparison, opt
     if sample is None:
         return 0.5  # Without fresh cells, theory gives the share that copies nothing.
     samples = comparison.matched if metric.matched else comparison
-    cells = {
-        "holdout": samples.holdout,
-        "sample": sample,
-        "teacher": comparison.teacher,
-        "comparison": comparison,
-    }
+    cells = {"holdout": samples.holdout, "sample": sample, "teacher": comparison.teacher, "comparison": comparison}
     arguments = [getattr(cells[name], form) for name, form in metric.arguments]
     if any(argument is None for argument in arguments):
         return float("nan")

@@ -48,11 +48,7 @@ class Evaluation:
 
     def verdict(self) -> Verdict:
         """Return what the numbers say, in words."""
-        return verdict(
-            self.table,
-            type_counts=self.settings.get("type_counts"),
-            notes=self.settings.get("notes", ()),
-        )
+        return verdict(self.table, type_counts=self.settings.get("type_counts"), notes=self.settings.get("notes", ()))
 
     def text(self) -> str:
         """Return the verdict and the table as plain text, for a terminal."""
@@ -197,12 +193,7 @@ NUMBERS = ("value", "value_sd", "floor", "floor_sd", "null", "null_sd", "score")
 
 
 def read_evaluation(
-    path: str | Path,
-    synthetic: AnnData,
-    split: Split,
-    *,
-    labels_key: str | None = None,
-    layer: str | None = None,
+    path: str | Path, synthetic: AnnData, split: Split, *, labels_key: str | None = None, layer: str | None = None
 ) -> Evaluation:
     """Read the table of an evaluation and put it together with the cells that it is about.
 

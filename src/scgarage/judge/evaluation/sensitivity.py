@@ -255,8 +255,7 @@ DEFECTS: dict[str, Defect] = {
     "rare type lost": Defect(lost_rare_type, ("types_present", "rare_retention")),
     "types merged": Defect(merged_types, ("c2st_forest", "lfc_slope", "label_fidelity", "type_wasserstein_2")),
     "rare types merged": Defect(
-        merged_rare_types,
-        ("type_wasserstein_2", "type_sliced_wasserstein", "label_fidelity", "lfc_slope"),
+        merged_rare_types, ("type_wasserstein_2", "type_sliced_wasserstein", "label_fidelity", "lfc_slope")
     ),
     "rare types mislabelled": Defect(
         mislabelled_rare_types,

@@ -180,12 +180,7 @@ def _values(synthetic: AnnData, layer: str | None) -> NDArray[np.float64]:
 def _cluster(values: NDArray[np.float64], labels: NDArray[np.str_], grid: NDArray[np.float64]) -> dict[str, float]:
     points = Components.fit(values, _N_PCS, random_state=_SEED).transform(values)
     partitions = communities(
-        points,
-        grid.tolist(),
-        n_neighbors=_N_NEIGHBORS,
-        metric="cosine",
-        n_iterations=-1,
-        random_state=_SEED,
+        points, grid.tolist(), n_neighbors=_N_NEIGHBORS, metric="cosine", n_iterations=-1, random_state=_SEED
     )
     best = int(np.argmax([ari(labels, partition) for partition in partitions]))
     clusters = partitions[best]

@@ -18,12 +18,7 @@ _MAX_PIVOTS = 5_000_000
 
 
 def legacy_wasserstein(
-    synthetic: AnnData,
-    real: AnnData,
-    *,
-    layer: str | None = None,
-    max_cells: int = 2000,
-    random_state: int = 0,
+    synthetic: AnnData, real: AnnData, *, layer: str | None = None, max_cells: int = 2000, random_state: int = 0
 ) -> pd.DataFrame:
     r"""Return the exact Wasserstein distance with each matrix divided by its own number of rows, as published.
 
@@ -141,9 +136,7 @@ def _squares(cells: sparse.csr_matrix) -> NDArray[np.float64]:
 
 
 def _distances(
-    inner: NDArray[np.float64],
-    squares: tuple[NDArray[np.float64], NDArray[np.float64]],
-    scales: tuple[float, float],
+    inner: NDArray[np.float64], squares: tuple[NDArray[np.float64], NDArray[np.float64]], scales: tuple[float, float]
 ) -> NDArray[np.float64]:
     """Return Euclidean distances of scaled cells, from inner products and squared norms of the cells as they are."""
     norms = [scale**2 * squared for scale, squared in zip(scales, squares, strict=True)]

@@ -6,15 +6,6 @@ from scgarage.judge.privacy.result import THRESHOLDS, Audit
 from scgarage.judge.privacy.run import audit, require_pass
 
 __all__ = [
-    "ATTACKS",
-    "THRESHOLDS",
-    "Audit",
-    "audit",
-    "distance_attack",
-    "distance_ratio",
-    "domias",
-    "exact_copies",
-    "gan_leaks",
-    "near_copies",
-    "require_pass",
-]
+    "ATTACKS", "THRESHOLDS", "Audit", "audit", "distance_attack", "distance_ratio", "domias", "exact_copies",
+    "gan_leaks", "near_copies", "require_pass",
+]  # fmt: skip

@@ -45,10 +45,7 @@ class Threshold:
 
 
 _AUROC = Threshold(
-    0.55,
-    0.60,
-    "higher",
-    "0.50 is guessing; 0.55 means that a member outranks a non-member in 55 of 100 pairs",
+    0.55, 0.60, "higher", "0.50 is guessing; 0.55 means that a member outranks a non-member in 55 of 100 pairs"
 )
 _TPR = Threshold(
     0.03,
@@ -132,11 +129,7 @@ TITLES = {
     "memorisation_share": "Share nearer to training than to held-out cells",
 } | {
     f"{name}_{kind}": f"{title}, {success}"
-    for name, title in (
-        ("distance", "Distance attack"),
-        ("gan_leaks", "Calibrated GAN-leaks"),
-        ("domias", "DOMIAS"),
-    )
+    for name, title in (("distance", "Distance attack"), ("gan_leaks", "Calibrated GAN-leaks"), ("domias", "DOMIAS"))
     for kind, success in (("auroc", "AUROC"), ("tpr", "true positives at 1 % false positives"))
 }
 """Checks by the names that readers see."""

@@ -8,17 +8,6 @@ from scgarage.judge.rare.run import rare_utility
 from scgarage.judge.rare.scores import QUICK, SCORES, UtilitySettings
 
 __all__ = [
-    "COMPARATORS",
-    "PIPELINES",
-    "QUICK",
-    "SCORES",
-    "Augmenter",
-    "DENullCheck",
-    "RareUtility",
-    "UtilitySettings",
-    "de_null_check",
-    "loras",
-    "poisson_by_type",
-    "rare_utility",
-    "wilcoxon",
-]
+    "COMPARATORS", "PIPELINES", "QUICK", "SCORES", "Augmenter", "DENullCheck", "RareUtility", "UtilitySettings",
+    "de_null_check", "loras", "poisson_by_type", "rare_utility", "wilcoxon",
+]  # fmt: skip

@@ -278,13 +278,7 @@ def score_fold(name: str, real: RealCells, fold: Fold, contest: Contest, *, rand
 
 
 def _training_sets(
-    real: RealCells,
-    fold: Fold,
-    train: TrainingSet,
-    genes: NDArray[np.intp],
-    contest: Contest,
-    *,
-    random_state: int,
+    real: RealCells, fold: Fold, train: TrainingSet, genes: NDArray[np.intp], contest: Contest, *, random_state: int
 ) -> Iterator[tuple[str, str, TrainingSet]]:
     targets = {int(code): contest.settings.n_added for code in fold.targets}
     for name, comparator in contest.comparators.items():

@@ -42,10 +42,7 @@ ALLOWED = 0.52
 
 
 def choose_jitter(
-    latent: Latent,
-    validation: NDArray[np.float32] | None,
-    candidates: Sequence[float],
-    rng: np.random.Generator,
+    latent: Latent, validation: NDArray[np.float32] | None, candidates: Sequence[float], rng: np.random.Generator
 ) -> float:
     """Return the smallest jitter at which positions are no nearer to training than to validation cells."""
     if validation is None or len(validation) < MIN_VALIDATION or not len(latent.seeds):
@@ -323,11 +320,7 @@ class Garage(FactorModel):
         """Critic step, then generator step."""
         c = self.config
         return refining_phases(
-            self.networks,
-            learning_rate=c.learning_rate,
-            gamma=c.gamma,
-            objective=c.objective,
-            penalties=c.penalties,
+            self.networks, learning_rate=c.learning_rate, gamma=c.gamma, objective=c.objective, penalties=c.penalties
         )
 
     def _refine(
