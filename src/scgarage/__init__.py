@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from scgarage.judge.evaluation import evaluate
     from scgarage.judge.privacy import audit
     from scgarage.models import load
+    from scgarage.report import write_report as report
 
 # Imported on first use: torch, scanpy and anndata take seconds, and `scgarage --help` needs none of them.
 _FUNCTIONS = {
@@ -81,6 +82,7 @@ __all__ = [
     "plotting",
     "pp",
     "read",
+    "report",
     "seeds",
     "sequences",
     "training",
