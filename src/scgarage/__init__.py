@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from scgarage.judge.evaluation import evaluate
     from scgarage.judge.privacy import audit
     from scgarage.models import load
+    from scgarage.report import write_report as report
 
 # Imported on first use: torch, scanpy and anndata take seconds, and `scgarage --help` needs none of them.
 _FUNCTIONS = {
@@ -56,10 +57,37 @@ _FUNCTIONS = {
 }
 
 __all__ = [
-    "__version__", "analyses", "audit", "augment", "benchmark", "check_constraints", "check_imputation",
-    "constraints", "datasets", "errors", "evaluate", "guard", "imputation", "impute", "io", "judge", "load", "losses",
-    "metrics", "models", "nn", "pl", "plotting", "pp", "read", "seeds", "sequences", "training", "write_h5ad",
-]  # fmt: skip
+    "__version__",
+    "analyses",
+    "audit",
+    "augment",
+    "benchmark",
+    "check_constraints",
+    "check_imputation",
+    "constraints",
+    "datasets",
+    "errors",
+    "evaluate",
+    "guard",
+    "imputation",
+    "impute",
+    "io",
+    "judge",
+    "load",
+    "losses",
+    "metrics",
+    "models",
+    "nn",
+    "pl",
+    "plotting",
+    "pp",
+    "read",
+    "report",
+    "seeds",
+    "sequences",
+    "training",
+    "write_h5ad",
+]
 
 _moved.install()
 

@@ -1,4 +1,4 @@
-"""Names of the AnnData slots that scgarage reads and writes, in one place."""
+"""Names of what scgarage reads and writes in AnnData, in one place."""
 
 from typing import Literal, TypeAlias
 
@@ -24,3 +24,21 @@ UNSURE = "unsure"
 def probability_key(labels_key: str) -> str:
     """Return the ``obs`` column that holds the probability of each synthetic cell's label."""
     return f"{labels_key}_probability"
+
+
+AUDIT_CHECKS = {
+    "exact_copies": "Exact copies of training cells",
+    "near_copies": "Near copies of training cells",
+    "distance_ratio": "Distance to training over distance to held-out cells (nearest tenth)",
+    "memorisation_share": "Share nearer to training than to held-out cells",
+    "distance_auroc": "Distance attack, AUROC",
+    "distance_tpr": "Distance attack, true positives at 1 % false positives",
+    "gan_leaks_auroc": "Calibrated GAN-leaks, AUROC",
+    "gan_leaks_tpr": "Calibrated GAN-leaks, true positives at 1 % false positives",
+    "domias_auroc": "DOMIAS, AUROC",
+    "domias_tpr": "DOMIAS, true positives at 1 % false positives",
+}
+"""What readers see for the checks that the record of an audit holds."""
+
+AUDIT_GROUPS = {"all": "all cells", "rare": "cells of rare types", "seeds": "seed cells", "donors": "donors"}
+"""What readers see for the groups of cells in the record of an audit."""

@@ -76,7 +76,7 @@ def test_seed_cells_are_read_from_a_file(folder: Path, capsys: pytest.CaptureFix
         ([], "--real FILE"),
         (["--real", "absent.h5ad"], "absent.h5ad"),
         (["--test", "test.h5ad"], "belong together"),
-        (["--real", "real.h5ad", "--out", "audit.txt"], ".json, .csv"),
+        (["--real", "real.h5ad", "--out", "audit.txt"], "neither in .json nor in .csv"),
         (["--real", "real.h5ad", "--donor-key", "donor"], "no 'donor'"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 from scgarage.judge.evaluation import Evaluation, evaluate
+from scgarage.judge.evaluation.comparison import TYPE_METRICS
 from scgarage.pp import split
 
 RARE = "<b>&T"
@@ -57,7 +58,8 @@ def evaluation() -> Evaluation:
     row = (table["metric"] == "coverage") & (table["group"] == RARE)
     table.loc[row, ["value", "value_sd", "floor", "floor_sd", "null", "null_sd", "score"]] = NAN
     table.loc[row, "note"] = "too few cells to say (2 held-out cells)"
-    return replace(result, table=table)
+    types = evaluate(synthetic, parts, metrics=TYPE_METRICS, n_repeats=2, n_pcs=10)
+    return replace(result, table=table, by_type=types.by_type, confusion=types.confusion)
 
 
 @pytest.fixture(scope="package")
@@ -66,7 +68,7 @@ def third_party() -> Evaluation:
     parts = split(draw_cells(300, 1), labels_key="kind")
     bare = ad.AnnData(draw_cells(120, 2).X, var=pd.DataFrame(index=parts.train.var_names))
     bare.obs_names = [f"x{i}" for i in range(bare.n_obs)]
-    return evaluate(bare[:, ::-1].copy(), parts, metrics=METRICS, n_repeats=2, n_pcs=10)
+    return evaluate(bare[:, ::-1].copy(), parts, metrics=[*METRICS, "label_fidelity"], n_repeats=2, n_pcs=10)
 
 
 def quick_embedding(

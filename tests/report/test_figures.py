@@ -25,7 +25,6 @@ from scgarage.report.figures import (
     type_pictures,
 )
 from scgarage.report.subject import Subject
-from scgarage.report.type_judgement import judge_types
 
 
 def decode(uri: str) -> tuple[str, bytes]:
@@ -79,7 +78,7 @@ def sections_of(subject: Subject) -> dict[str, Section]:
         composition_picture(subject),
         history_picture(subject),
     ]
-    drawn += [*gene_pictures(subject), *type_pictures(subject), confusion_picture(subject, judge_types(subject))]
+    drawn += [*gene_pictures(subject), *type_pictures(subject), confusion_picture(subject)]
     sections = {section.title: section for section in drawn}
     assert list(sections) == TITLES
     return sections
@@ -126,9 +125,11 @@ def test_genes_cannot_be_compared_by_type_without_types(foreign_sections):
     assert "agree by construction" in foreign_sections["Confusion matrix"].picture.caption
 
 
-def test_without_a_judgement_of_types_the_reason_stands_there(own):
-    section = confusion_picture(own, None, "too few cells")
-    assert (section.picture, section.reason) == (None, "too few cells")
+def test_without_numbers_by_type_the_reason_stands_there(own):
+    section = confusion_picture(replace(own, confusion={}))
+    assert section.picture is None
+    assert "scgarage evaluate --out evaluation.json" in section.reason
+    assert "carry no cell types" in confusion_picture(replace(own, labels_key=None, confusion={})).reason
 
 
 def test_a_section_that_cannot_be_drawn_says_why(own):

@@ -1,5 +1,7 @@
 import html
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.util import find_spec
@@ -10,6 +12,7 @@ import pandas as pd
 import pytest
 
 from scgarage.errors import InputError, OutputExistsError
+from scgarage.judge.evaluation import read_evaluation
 from scgarage.judge.privacy import Audit
 from scgarage.report import versions, write_report
 from scgarage.report.figures import Section
@@ -234,8 +237,37 @@ def test_anything_else_in_place_of_an_audit_is_refused_before_anything_is_drawn(
 
 
 @pytest.mark.usefixtures("_without_figures")
-def test_types_of_a_table_that_was_read_say_that_they_were_drawn_again(evaluation, page, tmp_path):
-    assert "drawn again, as the table does not say" not in page.text
-    settings = {name: value for name, value in evaluation.settings.items() if name not in {"random_state", "max_cells"}}
-    path = replace(evaluation, settings=settings).report(tmp_path / "report.html")
-    assert "drawn again, as the table does not say" in Page(path.read_text(encoding="utf-8")).text
+def test_a_table_that_was_read_from_csv_says_where_numbers_by_type_are(evaluation, page, tmp_path):
+    how = "scgarage evaluate --out evaluation.json"
+    assert how not in page.text
+    found = read_evaluation(evaluation.save(tmp_path / "table.csv"), evaluation.synthetic, evaluation.split)
+    assert how in Page(found.report(tmp_path / "report.html").read_text(encoding="utf-8")).text
+
+
+@pytest.mark.usefixtures("_without_figures")
+def test_json_holds_all_that_the_report_shows(evaluation, tmp_path):
+    found = read_evaluation(evaluation.save(tmp_path / "all.json"), evaluation.synthetic, evaluation.split)
+    pages = [result.report(tmp_path / f"{name}.html") for name, result in (("a", found), ("b", evaluation))]
+    assert pages[0].read_text(encoding="utf-8") == pages[1].read_text(encoding="utf-8")
+
+
+IMPORTS = (
+    "import scgarage as sg; report = sg.report",
+    "import scgarage.report; import scgarage as sg; report = sg.report",
+    "import scgarage as sg; sg.report; from scgarage.report import versions; report = sg.report",
+    "from scgarage import report",
+)
+
+
+@pytest.mark.parametrize("code", IMPORTS)
+def test_the_package_is_the_function_however_it_was_imported(code):
+    check = "from inspect import signature; assert list(signature(report).parameters)[:2] == ['evaluation', 'path']"
+    ask = "from pathlib import Path\ntry: report(None, Path.cwd())\nexcept FileExistsError: print('called')"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{check}\n{ask}"], capture_output=True, text=True, check=True)
+    assert done.stdout == "called\n"
+
+
+def test_the_report_never_imports_the_judge():
+    code = "import sys, scgarage.report; print([name for name in sys.modules if name.startswith('scgarage.judge')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

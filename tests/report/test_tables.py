@@ -2,82 +2,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgarage.judge.evaluation.verdict import verdict
 from scgarage.metrics import METRICS
+from scgarage.report.subject import Subject
 from scgarage.report.tables import (
     HEADLINES,
     NULLS,
     Cell,
     Light,
-    composition_table,
     decimals_for,
     duration,
-    lights,
     metric_themes,
     number,
     rare_table,
     rare_types,
-    sentence_lights,
+    type_table,
     with_sd,
 )
-
-LIGHTS_COLUMNS = [
-    "metric",
-    "title",
-    "group",
-    "value",
-    "value_sd",
-    "floor",
-    "floor_sd",
-    "null",
-    "null_sd",
-    "score",
-    "better",
-]
-COUNTS = {"real": {"B": 900, "T": 100}, "synthetic": {"B": 100}}
-
-
-@pytest.fixture
-def table_lights() -> pd.DataFrame:
-    rows = [
-        ("c2st_forest", "Forest", "all", 0.97, 0.01, 0.5, 0.01, 0.99, 0.01, 0.95, "target 0.5"),
-        ("sliced_wasserstein", "Distance", "all", 2.0, 0.01, 1.0, 0.01, 5.0, 0.1, 0.25, "lower"),
-        ("coverage", "Coverage", "all", 0.9, 0.01, 0.9, 0.01, 0.1, 0.1, 0.0, "higher"),
-        ("coverage", "Coverage", "T", 0.7, 0.01, 0.9, 0.01, 0.1, 0.1, 0.2, "higher"),
-        ("coverage", "Coverage", "NK", 0.2, 0.01, 0.9, 0.01, 0.1, 0.1, 0.9, "higher"),
-        ("wasserstein_1", "W1", "all", 9.0, 0.01, 1.0, 0.01, 5.0, 0.1, 2.0, "lower"),
-    ]
-    return pd.DataFrame(rows, columns=LIGHTS_COLUMNS).assign(n_cells=100, n_repeats=5, note="")
-
-
-def test_colours_follow_the_thresholds_of_the_verdict(table_lights):
-    found = {key: light.css for key, light in lights(table_lights).items()}
-    assert found == {
-        ("c2st_forest", "all"): "red",
-        ("sliced_wasserstein", "all"): "amber",
-        ("coverage", "all"): "green",
-        ("coverage", "T"): "green",
-        ("coverage", "NK"): "amber",
-    }
-
-
-def test_a_metric_without_a_threshold_has_no_light(table_lights):
-    assert ("wasserstein_1", "all") not in lights(table_lights)
-
-
-def test_sentences_of_the_verdict_find_their_lights(table_lights):
-    said = verdict(table_lights, type_counts=COUNTS).sentences
-    found = sentence_lights(table_lights, COUNTS)
-    words = [found[sentence].word if sentence in found else "" for sentence in said]
-    # Forest, distance, coverage; between real cells and noise: none; scarcely covered: none; missing types.
-    assert words[:3] == ["poor", "with care", "close"]
-    (missing,) = [sentence for sentence in said if sentence.startswith("No synthetic cell of T")]
-    assert found[missing].css == "red"
-
-
-def test_order_of_the_rows_does_not_matter(table_lights):
-    assert lights(table_lights.iloc[::-1]) == lights(table_lights)
-
 
 NAN = float("nan")
 METRIC_TABLE_COLUMNS = [
@@ -183,12 +123,18 @@ def test_no_rare_types_no_table(table_metric_table):
     assert rare_table(whole, pd.DataFrame(index=np.array([], dtype=str))) is None
 
 
-def test_composition_table_writes_every_number():
-    counts = pd.DataFrame({"real test": [1200, 7], "synthetic": [900, 0]}, index=["B", "pDC"])
-    table = composition_table(counts)
-    assert table.parts == ["real test", "synthetic"]
-    assert table.rows == [("B", ["1,200", "900"]), ("pDC", ["7", "0"])]
-    assert composition_table(pd.DataFrame()).rows == []
+def test_table_of_types_has_a_dash_where_nothing_is_known(evaluation):
+    subject = Subject.of(evaluation)
+    table = type_table(subject.counts, subject.by_type, rare=["<b>&T"])
+    assert table.metrics == list(HEADLINES.values())
+    names = {name: (is_rare, cells) for name, is_rare, _, cells in table.rows}
+    assert names["<b>&T"][0]
+    assert not names["T cell"][0]
+    assert all(cell.text != "–" for cell in names["T cell"][1])
+    assert any(cell.text == "–" for cell in names["<b>&T"][1])
+    bare = type_table(subject.counts, subject.by_type.iloc[:0])
+    assert bare.metrics == []
+    assert [numbers for _, _, numbers, _ in bare.rows] == [numbers for _, _, numbers, _ in table.rows]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The commands ``evaluate``, ``audit`` and ``report``."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,7 +46,7 @@ def run_evaluate(
     layer
         Layer that holds the values, instead of X.
     out
-        Table to write, csv.
+        File to write: json holds everything that a report needs, csv the table alone.
     report
         Report to write, html.
     constraints
@@ -72,9 +71,12 @@ def run_evaluate(
     check_outputs(out, report, broken, overwrite=overwrite)
     from scgarage.constraints import check_constraints, read_constraints
     from scgarage.io import atomic_output
+    from scgarage.io.result import check_format
     from scgarage.judge.evaluation import evaluate as judge
     from scgarage.schema import UNS_KEY
 
+    if out is not None:
+        check_format(out)
     rules = None if constraints is None else read_constraints(constraints)
     made = read.read(synthetic, labels_key=labels_key)
     labels_key = labels_key or made.uns.get(UNS_KEY, {}).get("labels_key")
@@ -159,13 +161,12 @@ def run_audit(
         Replace the output if it exists.
     """
     check_outputs(out, overwrite=overwrite)
+    from scgarage.io.result import check_format
     from scgarage.judge.privacy import audit
-    from scgarage.judge.privacy.result import FORMATS
     from scgarage.schema import UNS_KEY
 
-    if out is not None and Path(out).suffix not in FORMATS:
-        msg = f"{out} ends in neither of {', '.join(FORMATS)}; choose another name"
-        raise InputError(msg)
+    if out is not None:
+        check_format(out)
     names = None if seeds is None else _names(Path(seeds))
     made = read.read(synthetic, labels_key=labels_key)
     labels_key = labels_key or made.uns.get(UNS_KEY, {}).get("labels_key")
@@ -215,14 +216,14 @@ def run_report(
     read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
     overwrite: bool = False,
 ) -> None:
-    """Write the HTML report from a table that `scgarage evaluate --out` made, without computing it again.
+    """Write the HTML report from what `scgarage evaluate --out` wrote, without judging again.
 
     Parameters
     ----------
     synthetic
         File of synthetic cells.
     table
-        Table of `scgarage evaluate`, csv.
+        What `scgarage evaluate --out` wrote: json (everything), or csv (without the numbers of every type).
     out
         Report to write, html.
     cells
@@ -243,6 +244,7 @@ def run_report(
         Replace the report if it exists.
     """
     check_outputs(out, overwrite=overwrite)
+    from scgarage.io.result import read_json
     from scgarage.judge.evaluation import read_evaluation
     from scgarage.schema import UNS_KEY
 
@@ -251,24 +253,11 @@ def run_report(
     split = cells.split(made, labels_key=labels_key, read=read)
     result = read_evaluation(table, made, split, labels_key=labels_key, layer=layer)
     parts: dict[str, Any] = {
-        "audit": None if audit is None else _read_json(audit),
-        "utility": None if utility is None else _read_json(utility),
+        "audit": None if audit is None else read_json(audit),
+        "utility": None if utility is None else read_json(utility),
         "structure": None if structure is None else _read_csv(structure),
     }
     say(f"report: {result.report(out, overwrite=overwrite, **parts)}")
-
-
-def _read_json(path: str) -> dict[str, Any]:
-    """Read an object that another command wrote."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        msg = f"{path} is no JSON that scgarage wrote: {error}"
-        raise InputError(msg) from error
-    if not isinstance(content, dict):
-        msg = f"{path} holds a {type(content).__name__}; expected the object that scgarage wrote"
-        raise InputError(msg)
-    return content
 
 
 def _read_csv(path: str) -> "DataFrame":

@@ -2,29 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from scgarage.errors import InputError
-from scgarage.judge.clusters.run import COMPARED_COLUMNS as STRUCTURE_COLUMNS
-from scgarage.judge.privacy import Audit
-from scgarage.judge.privacy.result import TITLES, WHOSE
-from scgarage.judge.rare import RareUtility
+from scgarage.io.result import records
 from scgarage.report.tables import NOTHING, Light, decimals_for, number, with_sd
+from scgarage.schema import AUDIT_CHECKS, AUDIT_GROUPS
 
-GivenAudit: TypeAlias = Audit | Mapping[str, Any]
-"""An audit, or what ``Audit.save`` (JSON) or ``Audit.record`` made of it."""
 
-GivenUtility: TypeAlias = RareUtility | Mapping[str, Any]
-"""The experiment's result, or the JSON file that ``RareUtility.save`` wrote."""
+class Recorded(Protocol):
+    """A result that can be turned into plain values, such as an audit or an experiment with rare cells."""
+
+    def record(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+
+
+Given: TypeAlias = Recorded | Mapping[str, Any]
+"""A result, or what its method ``record``, or ``save`` with a name in ``.json``, made of it."""
 
 LEVELS = {"pass": Light("green", "pass"), "weak": Light("amber", "weak"), "fail": Light("red", "fail")}
 PASSED = {"yes": Light("green", "passes"), "no": Light("red", "fails")}
 CANNOT_SAY = Light("grey", "cannot say")
 
 SELECTIONS = {"cv2": "CV²", "fano": "Fano factor", "pca_loading": "PCA loadings"}
+
+STRUCTURE_COLUMNS = (
+    "selection", "n_genes", "metric", "value", "value_sd", "floor", "floor_sd", "null", "null_sd", "score",
+    "chosen_by", "n_repeats", "n_cells", "note",
+)  # fmt: skip
+"""What the table of a comparison of clusters must have."""
 
 STRUCTURE_TITLES = {
     "ari": "Adjusted Rand index",
@@ -49,20 +58,19 @@ class Part:
     more_title: str = ""
 
 
-def privacy_part(audit: GivenAudit) -> Part:
+def privacy_part(audit: Given) -> Part:
     """Lay out an audit: every check of all cells and every failed one, the others behind a click."""
-    record = audit.record() if isinstance(audit, Audit) else audit
-    missing = {"verdict", "sentences", "table"} - set(record)
-    if missing or record["verdict"] not in LEVELS:
-        msg = f"audit holds {', '.join(map(str, record)) or 'nothing'}; pass what sg.audit(synthetic, split) returns"
+    record = _record(audit, {"verdict", "sentences", "table"}, "audit", "sg.audit(synthetic, split)")
+    if record["verdict"] not in LEVELS:
+        msg = f"the audit's verdict is {record['verdict']!r}; expected one of: {', '.join(LEVELS)}"
         raise InputError(msg)
     headline, *others = [str(sentence) for sentence in record["sentences"]]
     # The table says the numbers; the sentences that repeat them are left out.
-    sentences = [text for text in others if not text.startswith(tuple(TITLES.values()))]
+    sentences = [text for text in others if not text.startswith(tuple(AUDIT_CHECKS.values()))]
     table = pd.DataFrame(record["table"])
     words = {True: "yes", False: "no", None: "cannot say"}
     passed = [str(words.get(value, value)) for value in table["passed"].tolist()]
-    rows = [(row, word) for row, word in zip(_records(table), passed, strict=True)]
+    rows = [(row, word) for row, word in zip(records(table), passed, strict=True)]
     shown = [_check(row, word) for row, word in rows if row["group"] == "all" or word == "no"]
     rest = [_check(row, word) for row, word in rows if row["group"] != "all" and word != "no"]
     return Part(
@@ -75,17 +83,12 @@ def privacy_part(audit: GivenAudit) -> Part:
     )  # fmt: skip
 
 
-def utility_part(utility: GivenUtility) -> Part:
+def utility_part(utility: Given) -> Part:
     """Lay out whether synthetic cells helped classifiers to find rare cells."""
-    if isinstance(utility, RareUtility):
-        best, sentences = utility.best_pipeline(), utility.sentences()
-    else:
-        if not {"best_pipeline", "sentences"} <= set(utility):
-            msg = f"utility holds {', '.join(map(str, utility)) or 'nothing'}; pass what rare_utility(...) returns"
-            raise InputError(msg)
-        best, sentences = pd.DataFrame(utility["best_pipeline"]), [str(text) for text in utility["sentences"]]
+    record = _record(utility, {"best_pipeline", "sentences"}, "utility", "rare_utility(...)")
+    sentences = [str(text) for text in record["sentences"]]
     # The pipeline to beat often is the best one: then both rows say the same.
-    rows = list(dict.fromkeys(_rivals(row) for row in _records(best)))
+    rows = list(dict.fromkeys(_rivals(row) for row in records(pd.DataFrame(record["best_pipeline"]))))
     return Part(
         sentences[0], None,
         ("Setting", "Best without synthetic cells", "AUPRC", "Best with them", "AUPRC", "Difference", "95 % interval"),
@@ -101,7 +104,7 @@ def structure_part(table: pd.DataFrame) -> Part:
     if missing or table.empty:
         msg = f"structure lacks {', '.join(missing) or 'rows'}; pass what sg.judge.compare_clusters returns"
         raise InputError(msg)
-    rows = [_structure_row(row) for row in _records(table)]
+    rows = [_structure_row(row) for row in records(table)]
     notes = list(dict.fromkeys(str(note) for note in table["note"] if isinstance(note, str) and note))
     first = table.iloc[0]
     return Part(
@@ -114,14 +117,23 @@ def structure_part(table: pd.DataFrame) -> Part:
     )  # fmt: skip
 
 
+def _record(given: Given, needed: set[str], what: str, made_by: str) -> Mapping[str, Any]:
+    """Return plain values after checking that they are what was asked for."""
+    record = given if isinstance(given, Mapping) else given.record()
+    if not needed <= set(record):
+        msg = f"{what} holds {', '.join(map(str, record)) or 'nothing'}; pass what {made_by} returns"
+        raise InputError(msg)
+    return record
+
+
 def _check(row: Mapping[str, Any], passed: str) -> tuple[Any, ...]:
     check, value = str(row["check"]), _float(row["value"])
     whole = check == "exact_copies"
     low, high = _float(row["low"]), _float(row["high"])
     interval = NOTHING if whole or not np.isfinite(low) else f"{low:.3f} to {high:.3f}"
     return (
-        TITLES.get(check, check),
-        WHOSE.get(str(row["group"]), str(row["group"])),
+        AUDIT_CHECKS.get(check, check),
+        AUDIT_GROUPS.get(str(row["group"]), str(row["group"])),
         f"{int(row['n_cells']):,}",
         number(value, 0 if whole else 3),
         interval,
@@ -149,10 +161,6 @@ def _structure_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     title = STRUCTURE_TITLES.get(row["metric"], str(row["metric"]))
     genes = f"{row['n_genes']:,} by {SELECTIONS.get(row['selection'], row['selection'])}"
     return (genes, title, *numbers, number(row["score"], 2))
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _float(value: object) -> float:

@@ -23,7 +23,6 @@ from scgarage.io.cells import library_size
 from scgarage.plotting import SOURCE_COLOURS, type_colours
 from scgarage.pp import Components, select_hvg
 from scgarage.report.subject import Subject
-from scgarage.report.type_judgement import TypeJudgement
 from scgarage.schema import REAL, SYNTHETIC, UNSURE
 
 DPI = 192
@@ -405,9 +404,16 @@ def type_pictures(subject: Subject) -> list[Section]:
     return [section("Marker genes", lambda: _markers(subject)), section("Fold changes", lambda: _fold_changes(subject))]
 
 
-def confusion_picture(subject: Subject, judged: TypeJudgement | None, reason: str = "") -> Section:
+def confusion_picture(subject: Subject) -> Section:
     """Draw the confusion matrices, or say why not."""
-    return section("Confusion matrix", lambda: _confusion(subject, judged, reason))
+    return section("Confusion matrix", lambda: _confusion(subject))
+
+
+NOT_BY_TYPE = (
+    "Numbers by type stand here when the report is made from the object that sg.evaluate returned, or from the JSON "
+    "file that scgarage evaluate --out evaluation.json wrote, with all metrics of a profile; a CSV file holds none."
+)
+"""Stands where the evaluation holds no number of single types."""
 
 
 def _types(subject: Subject) -> list[str]:
@@ -470,13 +476,16 @@ def _fold_changes(subject: Subject) -> Drawing:
     return figure, alt, caption
 
 
-def _confusion(subject: Subject, judged: TypeJudgement | None, reason: str) -> Drawing:
-    if judged is None:
-        raise InputError(reason)
-    order = [str(name) for name in subject.counts.index if name in judged.confusion["Synthetic"].columns]
-    has_unsure = any((table.loc[UNSURE] > 0).any() for table in judged.confusion.values())
+def _confusion(subject: Subject) -> Drawing:
+    if subject.labels_key is None:
+        msg = "The real cells carry no cell types, so there is none to mistake."
+        raise InputError(msg)
+    if not subject.confusion:
+        raise InputError(NOT_BY_TYPE)
+    order = [str(name) for name in subject.counts.index if name in subject.confusion["Synthetic"].columns]
+    has_unsure = any((table.loc[UNSURE] > 0).any() for table in subject.confusion.values())
     rows = [*order, UNSURE] if has_unsure else order
-    tables = {name: table.loc[rows, order] for name, table in judged.confusion.items()}
+    tables = {name: table.loc[rows, order] for name, table in subject.confusion.items()}
     right = {
         name: np.trace(table.loc[order].to_numpy()) / max(table.to_numpy().sum(), 1) for name, table in tables.items()
     }

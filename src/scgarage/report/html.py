@@ -1,10 +1,9 @@
 """One HTML file that says how good synthetic cells are, and holds everything it shows."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,11 +11,9 @@ from markupsafe import Markup
 
 from scgarage.errors import InputError
 from scgarage.io import atomic_output, check_output
-from scgarage.judge.evaluation import Evaluation
 from scgarage.report import words
 from scgarage.report.extras import (
-    GivenAudit,
-    GivenUtility,
+    Given,
     Part,
     plain_rows,
     privacy_part,
@@ -24,6 +21,7 @@ from scgarage.report.extras import (
     utility_part,
 )
 from scgarage.report.figures import (
+    NOT_BY_TYPE,
     Section,
     composition_picture,
     confusion_picture,
@@ -36,29 +34,19 @@ from scgarage.report.figures import (
     topology_pictures,
     type_pictures,
 )
-from scgarage.report.subject import Subject
-from scgarage.report.tables import lights, metric_themes, rare_table, sentence_lights
-from scgarage.report.type_judgement import judge_types
-from scgarage.report.type_table import type_table
+from scgarage.report.subject import Judged, Subject
+from scgarage.report.tables import LIGHTS, metric_themes, rare_table, type_table
 from scgarage.report.words import methods, model_words, versions
-
-T = TypeVar("T")
-
-REDRAWN = (
-    " The samples were drawn again, as the table does not say with which seed: rare types may differ a little from "
-    "the table above."
-)
-"""Stands at the table of all types when the table of the evaluation was read from a file."""
 
 
 def write_report(
-    evaluation: Evaluation,
+    evaluation: Judged,
     path: str | Path,
     *,
     overwrite: bool = False,
     title: str | None = None,
-    audit: GivenAudit | None = None,
-    utility: GivenUtility | None = None,
+    audit: Given | None = None,
+    utility: Given | None = None,
     structure: pd.DataFrame | None = None,
 ) -> Path:
     """Write the report of an evaluation: one self-contained HTML file that needs no network.
@@ -125,21 +113,22 @@ def _environment() -> Environment:
     return environment
 
 
-def _content(evaluation: Evaluation, subject: Subject, parts: dict[str, Part | None]) -> dict[str, Any]:
+def _content(evaluation: Judged, subject: Subject, parts: dict[str, Part | None]) -> dict[str, Any]:
     """Return everything but the figures."""
-    counts = evaluation.settings.get("type_counts")
-    shown = lights(evaluation.table, counts)
+    findings = evaluation.findings()
+    lights = {key: LIGHTS[finding.level] for key, finding in findings.items()}
     return {
         "data_set": words.data_set_name(subject.split),
         "model": words.model_name(subject),
         "verdict": evaluation.verdict(),
-        "sentence_lights": sentence_lights(evaluation.table, counts),
+        "sentence_lights": {finding.sentence: lights[key] for key, finding in findings.items()},
         "compared": words.compared(subject),
-        "themes": metric_themes(evaluation.table, shown),
+        "themes": metric_themes(evaluation.table, lights),
         "n_repeats": evaluation.settings["n_repeats"],
-        "rare": rare_table(evaluation.table, subject.counts, shown),
+        "rare": rare_table(evaluation.table, subject.counts, lights),
         "rare_caption": _rare_caption(subject),
-        "types_note": "" if "random_state" in evaluation.settings else REDRAWN,
+        "types": type_table(subject.counts, subject.by_type, subject.rare),
+        "types_missing": NOT_BY_TYPE,
         "rare_reason": _why_no_rare_types(subject),
         "words": model_words(subject.about),
         "methods": methods(subject, audited=parts["privacy"] is not None),
@@ -154,28 +143,21 @@ def _content(evaluation: Evaluation, subject: Subject, parts: dict[str, Part | N
 
 
 def _pictures(subject: Subject) -> dict[str, Any]:
-    """Draw the figures, and lay out the tables that come from the same cells."""
-    coordinates, no_map = _try(lambda: embedding_table(subject))
-    judged, unjudged = _try(lambda: judge_types(subject))
+    """Draw the figures."""
+    try:
+        coordinates, no_map = embedding_table(subject), ""
+    except InputError as error:
+        coordinates, no_map = None, str(error)
     still = Section("The cells in one map", None, no_map)
     return {
         "scores": score_picture(subject),
         "map": still if coordinates is None else embedding_picture(subject, coordinates),
         "map_data": None if coordinates is None else map_data(coordinates, subject.rare),
         "composition": composition_picture(subject),
-        "types": type_table(subject.counts, judged, subject.rare),
-        "biology": [*type_pictures(subject), confusion_picture(subject, judged, unjudged)],
+        "biology": [*type_pictures(subject), confusion_picture(subject)],
         "genes": [*gene_pictures(subject), *topology_pictures(subject)],
         "history": history_picture(subject),
     }
-
-
-def _try(make: Callable[[], T]) -> tuple[T | None, str]:
-    """Return what a function makes, or the reason why it cannot."""
-    try:
-        return make(), ""
-    except InputError as error:
-        return None, str(error)
 
 
 def _title(data_set: str | None, model: str | None) -> str:

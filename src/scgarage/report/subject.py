@@ -1,8 +1,9 @@
 """What a report is about."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import anndata as ad
 import numpy as np
@@ -12,7 +13,6 @@ from scipy import sparse
 
 from scgarage import plotting
 from scgarage.io.cells import match_genes
-from scgarage.judge.evaluation import Evaluation
 from scgarage.plotting.embedding import counts_or_none, log_expression
 from scgarage.pp import Split
 from scgarage.report.tables import rare_types
@@ -20,6 +20,68 @@ from scgarage.schema import UNS_KEY, UNSURE
 
 FIGURE_CELLS = 5_000
 """Cells of a part that the figures of genes and types use at most."""
+
+
+class Finding(Protocol):
+    """What is said of one number."""
+
+    @property
+    def level(self) -> int:
+        """0 for close to real cells, 1 for usable with care, 2 for poor."""
+
+    @property
+    def sentence(self) -> str:
+        """The number in words, as the verdict says it."""
+
+
+class Verdict(Protocol):
+    """What is said of all numbers together."""
+
+    @property
+    def headline(self) -> str:
+        """The level and what it rests on."""
+
+    @property
+    def sentences(self) -> list[str]:
+        """One for each thing that was judged."""
+
+    @property
+    def level(self) -> str:
+        """The level in words."""
+
+
+class Judged(Protocol):
+    """What a report is written from: numbers that somebody else measured and judged."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each metric and group."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How it was made."""
+
+    @property
+    def synthetic(self) -> ad.AnnData:
+        """The cells that were judged."""
+
+    @property
+    def split(self) -> Split:
+        """The real cells."""
+
+    @property
+    def by_type(self) -> pd.DataFrame:
+        """Columns type, metric, value, floor."""
+
+    @property
+    def confusion(self) -> Mapping[str, pd.DataFrame]:
+        """Cells by label and predicted type."""
+
+    def verdict(self) -> Verdict:
+        """Return the numbers in words."""
+
+    def findings(self) -> Mapping[tuple[str, str], Finding]:
+        """Return what is said of single numbers, by metric and group."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +96,11 @@ class Subject:
     rare: list[str]  # names of the rare types
     # numbers of cells by type and part, labels predicted by the judge if the synthetic cells have none
     counts: pd.DataFrame
+    by_type: pd.DataFrame  # numbers of every type, and cells by label and predicted type; empty where not measured
+    confusion: Mapping[str, pd.DataFrame]
 
     @classmethod
-    def of(cls, evaluation: Evaluation) -> "Subject":
+    def of(cls, evaluation: Judged) -> "Subject":
         """Collect what the figures need from an evaluation."""
         split, settings = evaluation.split, evaluation.settings
         key = settings.get("labels_key") or split.labels_key
@@ -47,7 +111,8 @@ class Subject:
         if predicted and len(counts) and "synthetic" not in counts:
             counts = counts.assign(synthetic=pd.Series(predicted).reindex(counts.index).fillna(0).astype(np.int64))
         rare = list(settings.get("rare_types", rare_types(evaluation.table)))
-        return cls(synthetic, split, key, evaluation.table, settings, rare, counts)
+        about_types = evaluation.by_type, evaluation.confusion
+        return cls(synthetic, split, key, evaluation.table, settings, rare, counts, *about_types)
 
     @property
     def labelled(self) -> bool:

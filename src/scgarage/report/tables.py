@@ -1,26 +1,13 @@
-"""The tables of the report: metrics by theme, rare types, composition, types."""
+"""The tables of the report: metrics by theme, rare types, all types."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from scgarage.judge.evaluation.verdict import (
-    CLOSE,
-    COVERAGE_POOR,
-    POOR,
-    WITH_CARE,
-    Finding,
-    TypeCounts,
-    copying,
-    covered,
-    distance,
-    missing,
-    proportions,
-    told_apart,
-)
+from scgarage.io.result import records
 from scgarage.metrics import METRICS
 
 NOTHING = "–"
@@ -91,73 +78,16 @@ def duration(seconds: float) -> str:
     return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
 
 
-WORDS = {CLOSE: "close", WITH_CARE: "with care", POOR: "poor"}
-"""What a light says to those who cannot see its colour."""
-
-
 @dataclass(frozen=True)
 class Light:
-    """A light: ``css`` is its class in the page, ``word`` what it says."""
+    """A light: ``css`` is its class in the page, ``word`` what it says to those who cannot see its colour."""
 
     css: str
     word: str
 
-    @classmethod
-    def of(cls, level: int) -> "Light":
-        """Return the light of a level of the verdict."""
-        return cls({CLOSE: "green", WITH_CARE: "amber", POOR: "red"}[level], WORDS[level])
 
-
-def lights(table: pd.DataFrame, type_counts: TypeCounts | None = None) -> dict[tuple[str, str], Light]:
-    """Return lights by metric and group, of those metrics alone that the verdict has thresholds for."""
-    return {key: Light.of(finding.level) for key, finding in _findings(table, type_counts).items()}
-
-
-def sentence_lights(table: pd.DataFrame, type_counts: TypeCounts | None = None) -> dict[str, Light]:
-    """Return the lights of the verdict's sentences; a sentence without a threshold has none."""
-    findings = list(_findings(table, type_counts).values())
-    if type_counts and {"real", "synthetic"} <= set(type_counts):
-        findings.append(missing(type_counts))
-    return {finding.sentence: Light.of(finding.level) for finding in findings}
-
-
-def _findings(table: pd.DataFrame, type_counts: TypeCounts | None) -> dict[tuple[str, str], Finding]:
-    """Judge the rows by the same functions as the verdict."""
-    measured = table[table["value"].notna()]
-    rows: dict[tuple[str, str], Mapping[str, Any]] = {
-        (str(row["metric"]), str(row["group"])): {str(key): value for key, value in row.items()}
-        for row in measured.to_dict("records")
-    }
-    everywhere = rows.get(("coverage", "all"))
-    collapsed = everywhere is not None and covered(everywhere).level == POOR
-    found = {}
-    for (metric, group), row in rows.items():
-        finding = _judge(metric, group, row, type_counts, collapsed=collapsed)
-        if finding is not None:
-            found[metric, group] = finding
-    return found
-
-
-def _judge(
-    metric: str, group: str, row: Mapping[str, Any], type_counts: TypeCounts | None, *, collapsed: bool
-) -> Finding | None:
-    if metric == "coverage" and group != "all":
-        finding = covered(row, rare=True)
-        # A single type has few cells: the verdict names it only when clearly fewer are covered.
-        scarce = group == "rare" or row["value"] < COVERAGE_POOR * row["floor"]
-        return finding if scarce else Finding(CLOSE, finding.sentence)
-    if group != "all":
-        return None
-    judges = {
-        "c2st_forest": lambda: told_apart(row),
-        "c2st_forest_genes": lambda: told_apart(row, on_genes=True),
-        "sliced_wasserstein": lambda: distance(row),
-        "coverage": lambda: covered(row),
-        "type_proportion_tv": lambda: proportions(row, type_counts),
-        "memorisation_share": lambda: copying(row, collapsed=collapsed),
-    }
-    return judges[metric]() if metric in judges else None
-
+LIGHTS = (Light("green", "close"), Light("amber", "with care"), Light("red", "poor"))
+"""The lights of a finding's levels, from 0."""
 
 Lights: TypeAlias = Mapping[tuple[str, str], Light]
 """Lights by metric and group."""
@@ -194,7 +124,7 @@ HEADLINES = {
     "lfc_slope": "Slope of fold changes",
     "rare_retention": "Share kept",
 }
-"""Metrics of the table of rare types, in its order; all others are behind a click."""
+"""Metrics of the tables of types, in their order; for rare ones all others are behind a click."""
 
 IN_FLOORS = "type_sliced_wasserstein"
 """Shown as multiple of its floor: a distance by itself says nothing."""
@@ -256,17 +186,18 @@ class RareTable:
 
 
 @dataclass(frozen=True)
-class CompositionTable:
-    """Cell types as rows, numbers of cells in each part as columns."""
+class TypeTable:
+    """Types as rows: whether rare, numbers of cells in each part, then metrics."""
 
     parts: list[str]
-    rows: list[tuple[str, list[str]]]
+    metrics: list[str]
+    rows: list[tuple[str, bool, list[str], list[Cell]]]
 
 
 def metric_themes(table: pd.DataFrame, lights: Lights | None = None) -> list[Theme]:
     """Group the rows for all cells and for all rare cells by where cells are compared; types stand apart."""
     rows: dict[str, list[MetricRow]] = {space: [] for space in THEMES}
-    for record in _records(table[table["group"].isin(WHOLE_GROUPS)]):
+    for record in records(table[table["group"].isin(WHOLE_GROUPS)]):
         metric = METRICS.get(record["metric"])
         light = (lights or {}).get((record["metric"], record["group"]))
         rows["other" if metric is None else metric.space].append(_row(record, light))
@@ -290,7 +221,7 @@ def rare_table(table: pd.DataFrame, counts: pd.DataFrame, lights: Lights | None 
     titles = dict(zip(single["metric"], single["title"], strict=True))
     cells = {
         (record["group"], record["metric"]): _cell(record, (lights or {}).get((record["metric"], record["group"])))
-        for record in _records(single)
+        for record in records(single)
     }
     rows, rest = [], []
     for kind in types:
@@ -306,14 +237,25 @@ def rare_table(table: pd.DataFrame, counts: pd.DataFrame, lights: Lights | None 
     )
 
 
-def composition_table(counts: pd.DataFrame) -> CompositionTable:
-    """Write down numbers of cells, types as rows and parts as columns."""
-    rows = [(str(name), [f"{n:,}" for n in numbers]) for name, *numbers in counts.itertuples()]
-    return CompositionTable(parts=[str(part) for part in counts.columns], rows=rows)
+def type_table(counts: pd.DataFrame, by_type: pd.DataFrame, rare: Collection[str] = ()) -> TypeTable:
+    """Lay out numbers of cells and the metrics of every type, as far as the evaluation has any."""
+    known = set(by_type["metric"])
+    metrics = [metric for metric in HEADLINES if metric in known]
+    numbers = {(str(row["type"]), str(row["metric"])): row for row in records(by_type)}
+    rows = []
+    for name, *sizes in counts.itertuples():
+        cells = [_type_cell(metric, numbers.get((str(name), metric))) for metric in metrics]
+        rows.append((str(name), str(name) in rare, [f"{n:,}" for n in sizes], cells))
+    return TypeTable([str(part) for part in counts.columns], [HEADLINES[metric] for metric in metrics], rows)
 
 
-def _records(table: pd.DataFrame) -> Sequence[Mapping[str, Any]]:
-    return table.to_dict("records")  # type: ignore[return-value]
+def _type_cell(metric: str, row: Mapping[str, Any] | None) -> Cell:
+    if row is None:
+        return Cell(NOTHING)
+    value, floor = float(row["value"]), float(row["floor"])
+    if metric == IN_FLOORS and floor > 0:
+        return Cell(number(value / floor, DECIMALS), (f"{number(value, DECIMALS)} / {number(floor, DECIMALS)}",))
+    return Cell(number(value, DECIMALS), (f"floor {number(floor, DECIMALS)}",))
 
 
 def _unbroken(title: str) -> str:

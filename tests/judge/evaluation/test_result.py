@@ -13,7 +13,8 @@ from scgarage.pp import Split
 
 @pytest.fixture(scope="module")
 def result(fresh: AnnData, parts: Split) -> Evaluation:
-    return evaluate(fresh, parts, metrics=["coverage", "type_proportion_tv"], n_repeats=2, n_top_genes=60, n_pcs=10)
+    names = ["coverage", "type_proportion_tv", "label_fidelity"]
+    return evaluate(fresh, parts, metrics=names, n_repeats=2, n_top_genes=60, n_pcs=10)
 
 
 def test_what_was_saved_comes_back(result: Evaluation, fresh: AnnData, parts: Split, tmp_path: Path) -> None:
@@ -22,6 +23,34 @@ def test_what_was_saved_comes_back(result: Evaluation, fresh: AnnData, parts: Sp
     pd.testing.assert_frame_equal(found.table, result.table)
     assert all(result.settings[name] == value for name, value in found.settings.items())
     assert found.verdict() == result.verdict()
+
+
+def test_json_brings_everything_back(result: Evaluation, fresh: AnnData, parts: Split, tmp_path: Path) -> None:
+    found = read_evaluation(result.save(tmp_path / "all.json"), fresh, parts)
+    pd.testing.assert_frame_equal(found.table, result.table)
+    pd.testing.assert_frame_equal(found.by_type, result.by_type)
+    assert len(found.by_type)
+    assert found.confusion.keys() == result.confusion.keys()
+    for name, cells in found.confusion.items():
+        pd.testing.assert_frame_equal(cells, result.confusion[name])
+    assert found.settings == result.settings
+    assert found.save(tmp_path / "again.json").read_text() == (tmp_path / "all.json").read_text()
+
+
+def test_csv_holds_no_numbers_by_type(result: Evaluation, fresh: AnnData, parts: Split, tmp_path: Path) -> None:
+    found = read_evaluation(result.save(tmp_path / "table.csv"), fresh, parts)
+    assert (len(found.by_type), found.confusion) == (0, {})
+
+
+def test_json_about_other_cells_is_refused(result: Evaluation, fresh: AnnData, parts: Split, tmp_path: Path) -> None:
+    path = result.save(tmp_path / "all.json")
+    with pytest.raises(InputError, match="about other cells"):
+        read_evaluation(path, fresh[:100].copy(), parts)
+    path.write_text("{}")
+    with pytest.raises(InputError, match="no evaluation"):
+        read_evaluation(path, fresh, parts)
+    with pytest.raises(InputError, match="does not exist"):
+        read_evaluation(tmp_path / "none.json", fresh, parts)
 
 
 def test_a_type_called_na_stays_a_type(result: Evaluation, fresh: AnnData, parts: Split, tmp_path: Path) -> None:
@@ -88,12 +117,13 @@ def test_report_hands_itself_to_the_report_writer(
     report.write_report = lambda *args, **kwargs: calls.append((args, kwargs)) or args[1]
     monkeypatch.setitem(sys.modules, "scgarage.report", report)
     assert result.report(tmp_path / "report.html", overwrite=True) == tmp_path / "report.html"
-    assert calls == [((result, tmp_path / "report.html"), {"overwrite": True})]
+    given = {"audit": None, "utility": None, "structure": None, "overwrite": True}
+    assert calls == [((result, tmp_path / "report.html"), given)]
 
 
 def test_short_forms_hold_the_headline(result: Evaluation) -> None:
     headline = result.verdict().headline
-    assert repr(result).startswith("Evaluation of 400 synthetic cells: 2 metrics, 2 repeats of ")
+    assert repr(result).startswith("Evaluation of 400 synthetic cells: 3 metrics, 2 repeats of ")
     assert repr(result).endswith(headline)
     assert result.text().startswith(str(result.verdict()))
     assert len(result.text().splitlines()) == len(str(result.verdict()).splitlines()) + 2 + len(result.table)

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from scgarage.errors import InputError
 from scgarage.judge.evaluation import Evaluation, evaluate
+from scgarage.judge.evaluation.comparison import HELD_OUT, SYNTHETIC, TRAINING, TYPE_METRICS
 from scgarage.metrics import METRICS
 from scgarage.pp import Split
 
@@ -195,3 +196,29 @@ def test_cells_without_types_are_judged_and_nothing_is_said_about_types(fresh: A
     assert any("nothing is said about types" in sentence for sentence in result.verdict().sentences)
     with pytest.raises(InputError, match="lfc_slope need cell types; pass labels_key= one of the columns of obs: none"):
         evaluate(fresh, untyped, metrics=["lfc_slope"])
+
+
+def test_every_type_has_its_numbers_and_rare_ones_those_of_the_table(good: Evaluation, fresh: AnnData) -> None:
+    by_type = good.by_type.set_index(["type", "metric"])
+    rare = good.table[(good.table["group"] == "pDC") & good.table["metric"].isin(TYPE_METRICS)].dropna(subset="value")
+    assert len(rare) >= 3
+    for _, row in rare.iterrows():
+        np.testing.assert_allclose(by_type.loc[("pDC", row["metric"])], row[["value", "floor"]].to_numpy(dtype=float))
+    assert set(by_type.index.get_level_values("type")) == set(fresh.obs["cell_type"])
+    assert set(by_type.index.get_level_values("metric")) == set(TYPE_METRICS)
+
+
+def test_confusion_counts_every_cell_of_every_repeat(good: Evaluation) -> None:
+    assert list(good.confusion) == [HELD_OUT, TRAINING, SYNTHETIC]
+    for table in good.confusion.values():
+        assert table.to_numpy().sum() == good.settings["n_compared"] * good.settings["n_repeats"]
+        assert np.trace(table.to_numpy()[: table.shape[1]]) > 0.5 * table.to_numpy().sum()
+
+
+def test_types_are_looked_at_as_far_as_asked_for(fresh: AnnData, parts: Split) -> None:
+    result = evaluate(fresh, parts, metrics=["coverage", "mmd2"], **QUICK)
+    assert set(result.by_type["metric"]) == {"coverage"}
+    assert result.confusion == {}
+    untyped = Split(parts.train, parts.validation, parts.test)
+    result = evaluate(fresh, untyped, metrics=["coverage"], **QUICK)
+    assert (len(result.by_type), result.confusion) == (0, {})

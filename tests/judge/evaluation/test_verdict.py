@@ -6,12 +6,14 @@ from scgarage.judge.evaluation import Verdict, verdict
 from scgarage.judge.evaluation.table import COLUMNS
 from scgarage.judge.evaluation.verdict import (
     CLOSE,
+    MISSING,
     POOR,
     WITH_CARE,
     beside_noise,
     copying,
     covered,
     distance,
+    find,
     missing,
     named,
     proportions,
@@ -270,3 +272,61 @@ def test_order_of_the_rows_does_not_matter(order: str) -> None:
 
 def test_text_has_one_line_for_each_sentence() -> None:
     assert str(Verdict("Head.", ["One.", "Two."], "close")) == "Head.\n- One.\n- Two."
+
+
+TABLE_COLUMNS = [
+    "metric",
+    "title",
+    "group",
+    "value",
+    "value_sd",
+    "floor",
+    "floor_sd",
+    "null",
+    "null_sd",
+    "score",
+    "better",
+]
+B_AND_T = {"real": {"B": 900, "T": 100}, "synthetic": {"B": 100}}
+
+
+@pytest.fixture
+def judged_table() -> pd.DataFrame:
+    rows = [
+        ("c2st_forest", "Forest", "all", 0.97, 0.01, 0.5, 0.01, 0.99, 0.01, 0.95, "target 0.5"),
+        ("sliced_wasserstein", "Distance", "all", 2.0, 0.01, 1.0, 0.01, 5.0, 0.1, 0.25, "lower"),
+        ("coverage", "Coverage", "all", 0.9, 0.01, 0.9, 0.01, 0.1, 0.1, 0.0, "higher"),
+        ("coverage", "Coverage", "T", 0.7, 0.01, 0.9, 0.01, 0.1, 0.1, 0.2, "higher"),
+        ("coverage", "Coverage", "NK", 0.2, 0.01, 0.9, 0.01, 0.1, 0.1, 0.9, "higher"),
+        ("wasserstein_1", "W1", "all", 9.0, 0.01, 1.0, 0.01, 5.0, 0.1, 2.0, "lower"),
+    ]
+    return pd.DataFrame(rows, columns=TABLE_COLUMNS).assign(n_cells=100, n_repeats=5, note="")
+
+
+def test_findings_are_by_metric_and_group(judged_table: pd.DataFrame) -> None:
+    found = {key: finding.level for key, finding in find(judged_table, None).items()}
+    assert found == {
+        ("c2st_forest", "all"): POOR,
+        ("sliced_wasserstein", "all"): WITH_CARE,
+        ("coverage", "all"): CLOSE,
+        ("coverage", "T"): CLOSE,
+        ("coverage", "NK"): WITH_CARE,
+    }
+
+
+def test_a_metric_without_a_limit_has_no_finding(judged_table: pd.DataFrame) -> None:
+    assert ("wasserstein_1", "all") not in find(judged_table, None)
+
+
+def test_sentences_of_the_verdict_are_those_of_the_findings(judged_table: pd.DataFrame) -> None:
+    said = verdict(judged_table, type_counts=B_AND_T).sentences
+    found = {finding.sentence: finding.level for finding in find(judged_table, B_AND_T).values()}
+    # Forest, distance, coverage; between real cells and noise: none; scarcely covered: none; missing types.
+    assert [found.get(sentence) for sentence in said[:3]] == [POOR, WITH_CARE, CLOSE]
+    (lost,) = [sentence for sentence in said if sentence.startswith("No synthetic cell of T")]
+    assert found[lost] == find(judged_table, B_AND_T)[MISSING].level == POOR
+
+
+def test_order_of_the_rows_does_not_matter_to_findings(judged_table: pd.DataFrame) -> None:
+    assert find(judged_table.iloc[::-1], None) == find(judged_table, None)
+    assert verdict(judged_table.iloc[::-1]).level == verdict(judged_table).level

@@ -1,10 +1,11 @@
-"""The evaluation space: principal components of real cells that are not compared with anything."""
+"""One repeat: samples of the same size in the judge's components, and what the metrics make of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -13,30 +14,17 @@ from sklearn.preprocessing import StandardScaler
 from scgarage.errors import InputError
 from scgarage.judge.evaluation.cells import Cells, Index, NullGenerator, copies, shuffled
 from scgarage.judge.evaluation.inputs import Inputs
-from scgarage.metrics import Metric
+from scgarage.metrics import METRICS, Metric
 from scgarage.metrics.metric import Null
 from scgarage.pp import Components, select_hvg
+from scgarage.schema import UNSURE
 
 REFERENCE_LIMIT = 5_000
 """Cells that fit the components at most: enough for 50 of them, and small when made dense."""
 
 
 def halve(labels: NDArray[np.str_], rng: np.random.Generator) -> tuple[Index, Index]:
-    """Divide cells at random into a reference half and a holdout half, stratified by type.
-
-    Parameters
-    ----------
-    labels
-        Type of each test cell, (n_cells,).
-    rng
-        Source of the division.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Rows of the reference half and rows of the holdout half; the cells of a type, and all cells, differ
-        by at most one between them.
-    """
+    """Divide cells (n_cells,) at random into a reference and a holdout half, of each type equal but for one cell."""
     shuffled = rng.permutation(len(labels))
     by_type = shuffled[np.argsort(labels[shuffled], kind="stable")]
     first = int(rng.integers(2))
@@ -125,6 +113,8 @@ def _rows(labels: NDArray[np.str_], sizes: dict[str, int], rng: np.random.Genera
 Role: TypeAlias = Literal["value", "floor", "null"]
 """Synthetic cells, real training cells, or a null generator's cells, compared with held-out real cells."""
 
+ROLES: tuple[Role, ...] = ("value", "floor", "null")
+
 MIN_CELLS = 10
 """Fewest reference cells and fewest compared cells with which anything is computed."""
 
@@ -157,6 +147,7 @@ class Comparison(Samples):
     holdout_points: NDArray[np.float32]
     seed: int  # seed of the stochastic metrics, the same for value, floor and null
     genes: NDArray[np.intp]  # numbers of the genes that are compared, (n_selected,)
+    known: dict[Any, Any] = field(init=False, default_factory=dict, repr=False)  # what was measured already
 
 
 def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator) -> Comparison:
@@ -204,8 +195,10 @@ def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator
     )
 
 
-def measure(metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] | None = None) -> dict[Role, Any]:
-    """Return what a metric gives for the synthetic cells, its floor and its null."""
+def measure(
+    metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] | None = None, roles: Sequence[Role] = ROLES
+) -> dict[Role, Any]:
+    """Return what a metric gives for the synthetic cells, its floor and its null; each is computed once."""
     options: dict[str, Any] = {"random_state": comparison.seed} if metric.stochastic else {}
     if mask is not None:
         options["mask"] = mask
@@ -216,7 +209,12 @@ def measure(metric: Metric, comparison: Comparison, *, mask: NDArray[np.bool_] |
         "floor": floor,
         "null": samples.nulls[metric.null],
     }
-    return {role: _computed(metric, sample, comparison, options) for role, sample in compared.items()}
+    cells = None if mask is None else mask.tobytes()
+    for role in roles:
+        if (metric, role, cells) not in comparison.known:
+            found = _computed(metric, compared[role], comparison, options)
+            comparison.known[metric, role, cells] = found
+    return {role: comparison.known[metric, role, cells] for role in roles}
 
 
 def _computed(metric: Metric, sample: Sample | None, comparison: Comparison, options: dict[str, Any]) -> Any:
@@ -267,8 +265,6 @@ def _commonest(labels: NDArray[np.str_]) -> str:
     types, counts = np.unique(labels, return_counts=True)
     return str(types[counts.argmax()])
 
-
-ROLES: tuple[Role, ...] = ("value", "floor", "null")
 
 _NOT_MEASURED: dict[Role, float] = dict.fromkeys(ROLES, np.nan)
 
@@ -334,3 +330,69 @@ def _groups(rare_types: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 def _counts(labels: NDArray[np.str_], min_cells: int) -> dict[str, int]:
     types, counts = np.unique(labels, return_counts=True)
     return {str(name): int(n) for name, n in zip(types, counts, strict=True) if n >= min_cells}
+
+
+TYPE_METRICS = ("coverage", "type_sliced_wasserstein", "label_fidelity", "lfc_slope", "rare_retention")
+"""Metrics that are reported for every single type, as far as they are asked for."""
+
+TYPE_COLUMNS = ("type", "metric", "value", "floor")
+
+HELD_OUT, TRAINING, SYNTHETIC = "Real held-out", "Real training (floor)", "Synthetic"
+"""Whose labels a confusion matrix is about."""
+
+_SHOWN: tuple[Role, Role] = ("value", "floor")
+
+
+class TypeNumbers:
+    """Collects over the repeats what is said of every type, without drawing anything."""
+
+    def __init__(self, metrics: Iterable[str], types: NDArray[np.str_]) -> None:
+        self.types = types  # names of the types of real cells, sorted, (n_types,)
+        self._metrics = [name for name in TYPE_METRICS if name in set(metrics)]
+        self._rows: list[dict[str, Any]] = []
+        # cells by label (rows; the last is for labels that no real cell has) and by the type that a classifier says
+        shape = (len(types) + 1, len(types))
+        self._cells = {name: np.zeros(shape, dtype=np.int64) for name in (HELD_OUT, TRAINING, SYNTHETIC)}
+
+    def add(self, comparison: Comparison) -> None:
+        """Measure one repeat; what its table holds anyway is not computed again."""
+        for name in self._metrics:
+            self._rows += _type_rows(name, METRICS[name], comparison, self.types)
+        if "label_fidelity" in self._metrics:
+            self._count(comparison)
+
+    def table(self) -> pd.DataFrame:
+        """Return the means over the repeats, a row for each type and metric with a number."""
+        rows = pd.DataFrame(self._rows, columns=list(TYPE_COLUMNS))
+        return rows.groupby(["type", "metric"], sort=False)[list(_SHOWN)].mean().reset_index()
+
+    def confusion(self) -> dict[str, pd.DataFrame]:
+        """Return the cells of all repeats, labels in rows; empty when no classifier was asked for."""
+        if "label_fidelity" not in self._metrics:
+            return {}
+        names = [str(name) for name in self.types]
+        return {name: pd.DataFrame(cells, [*names, UNSURE], names) for name, cells in self._cells.items()}
+
+    def _count(self, comparison: Comparison) -> None:
+        samples = {HELD_OUT: comparison.holdout, TRAINING: comparison.floor, SYNTHETIC: comparison.synthetic}
+        points = np.concatenate([sample.points for sample in samples.values()])
+        called = predict_labels(comparison.teacher.points, comparison.teacher.labels, points)
+        parts = np.split(called, np.cumsum([len(sample.labels) for sample in samples.values()])[:-1])
+        for (name, sample), given in zip(samples.items(), parts, strict=True):
+            known = np.isin(sample.labels, self.types)
+            rows = np.where(known, np.searchsorted(self.types, sample.labels), len(self.types))
+            np.add.at(self._cells[name], (rows, np.searchsorted(self.types, given)), 1)
+
+
+def _type_rows(name: str, metric: Metric, comparison: Comparison, types: NDArray[np.str_]) -> Iterator[dict[str, Any]]:
+    """Yield value and floor of each type where both are known."""
+    labels = (comparison.matched if metric.matched else comparison).holdout.labels
+    enough = [str(kind) for kind in types if (labels == kind).sum() >= metric.min_cells]
+    by_type = measure(metric, comparison, roles=_SHOWN) if metric.groups == "types" and enough else {}
+    for kind in enough:
+        if metric.groups == "types":
+            numbers = {role: float(by_type[role].get(kind, np.nan)) for role in _SHOWN}
+        else:
+            numbers = measure(metric, comparison, mask=labels == kind, roles=_SHOWN)
+        if np.isfinite(list(numbers.values())).all():
+            yield {"type": kind, "metric": name} | numbers

@@ -1,30 +1,33 @@
 """What an evaluation found, and its files."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from scgarage.errors import InputError
-from scgarage.io import atomic_output
+from scgarage.io.result import FileResult, read_json
 from scgarage.judge.evaluation.cells import describe_cells
+from scgarage.judge.evaluation.comparison import TYPE_COLUMNS
 from scgarage.judge.evaluation.inputs import origin_notes, real_labels, synthetic_labels
 from scgarage.judge.evaluation.table import COLUMNS
-from scgarage.judge.evaluation.verdict import Verdict, verdict
+from scgarage.judge.evaluation.verdict import Finding, Verdict, find, verdict
 from scgarage.pp import Split
 from scgarage.schema import UNS_KEY
 
 if TYPE_CHECKING:
-    from scgarage.report import GivenAudit, GivenUtility
+    from scgarage.report import Given
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+def _no_types() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(TYPE_COLUMNS))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(FileResult):
     """The numbers of an evaluation and the cells that they are about.
 
     Attributes
@@ -39,22 +42,39 @@ class Evaluation:
         The cells that were judged.
     split
         The real cells.
+    by_type
+        Means over the repeats for every type, common ones too: ``type``, ``metric``, ``value`` and ``floor``.
+    confusion
+        Cells of all repeats by their label (rows) and the type that a classifier of real cells gives them (columns),
+        for real held-out, real training and synthetic cells.
     """
 
-    table: pd.DataFrame
     settings: dict[str, Any]
-    synthetic: AnnData = field(repr=False)
-    split: Split = field(repr=False)
+    synthetic: AnnData
+    split: Split
+    by_type: pd.DataFrame = field(default_factory=_no_types)
+    confusion: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def verdict(self) -> Verdict:
         """Return what the numbers say, in words."""
         return verdict(self.table, type_counts=self.settings.get("type_counts"), notes=self.settings.get("notes", ()))
 
-    def text(self) -> str:
-        """Return the verdict and the table as plain text, for a terminal."""
-        shown = self.table[["title", "group", "value", "floor", "null", "score"]]
-        numbers = shown.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
-        return f"{self.verdict()}\n\n{numbers}"
+    def findings(self) -> dict[tuple[str, str], Finding]:
+        """Return what is said of single numbers, by metric and group, where limits were measured.
+
+        Returns
+        -------
+        dict
+            Each has a ``level`` (0 close, 1 with care, 2 poor) and a ``sentence``.
+        """
+        return find(self.table, self.settings.get("type_counts"))
+
+    def words(self) -> str:
+        """Return the verdict as lines of text."""
+        return str(self.verdict())
+
+    def _shown(self, *, notes: bool = False) -> list[pd.DataFrame]:
+        return [self.table[["title", "group", "value", "floor", "null", "score", *["note"] * notes]]]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table with what tells evaluations apart, for putting several below each other.
@@ -75,40 +95,12 @@ class Evaluation:
         }
         return pd.concat([pd.DataFrame(first, index=self.table.index), self.table], axis=1)
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write everything as JSON, or the table as CSV.
-
-        Parameters
-        ----------
-        path
-            File to write; it appears only when complete. With the ending ``.json`` it holds verdict, settings, what the
-            cells say of their model, and the table with ``null`` for a missing number; otherwise the table as CSV.
-        overwrite
-            Whether to replace an existing file.
-
-        Returns
-        -------
-        pathlib.Path
-            The file.
-
-        Raises
-        ------
-        OutputExistsError
-            If the file exists and ``overwrite`` is false.
-        """
-        with atomic_output(path, overwrite=overwrite) as temporary:
-            if Path(path).suffix == ".json":
-                temporary.write_text(json.dumps(self._plain(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-            else:
-                self.table.to_csv(temporary, index=False)
-        return Path(path)
-
     def report(
         self,
         path: str | Path,
         *,
-        audit: "GivenAudit | None" = None,
-        utility: "GivenUtility | None" = None,
+        audit: "Given | None" = None,
+        utility: "Given | None" = None,
         structure: pd.DataFrame | None = None,
         overwrite: bool = False,
     ) -> Path:
@@ -141,24 +133,21 @@ class Evaluation:
         """
         from scgarage.report import write_report
 
-        parts: dict[str, Any] = {"audit": audit, "utility": utility, "structure": structure}
-        given = {name: part for name, part in parts.items() if part is not None}
-        return write_report(self, path, overwrite=overwrite, **given)
+        return write_report(self, path, audit=audit, utility=utility, structure=structure, overwrite=overwrite)
 
     def _about(self) -> dict[str, Any]:
         return dict(self.synthetic.uns.get(UNS_KEY, {}))
 
-    def _plain(self) -> dict[str, Any]:
-        about = {name: value for name, value in self._about().items() if name != "history"}
-        content = {
+    def _content(self) -> dict[str, Any]:
+        return {
             "verdict": asdict(self.verdict()),
             "settings": self.settings,
             "split": self.split.record(),
-            "model": about,
-            "table": self.table.to_dict("records"),
+            "model": {name: value for name, value in self._about().items() if name != "history"},
+            "table": self.table,
+            "by_type": self.by_type,
+            "confusion": {name: cells.to_dict("split") for name, cells in self.confusion.items()},
         }
-        plain: dict[str, Any] = _plain_value(content)
-        return plain
 
     def __repr__(self) -> str:
         used = self.settings
@@ -166,26 +155,6 @@ class Evaluation:
             f"Evaluation of {used['n_synthetic']} synthetic cells: {self.table['metric'].nunique()} metrics, "
             f"{used['n_repeats']} repeats of {used['n_compared']} cells\n{self.verdict().headline}"
         )
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        shown = self.table[["title", "group", "value", "floor", "null", "score", "note"]]
-        numbers = shown.to_html(index=False, float_format="{:.3g}".format, na_rep="")
-        return f"<p>{escape(self.verdict().headline)}</p>{numbers}"
-
-
-def _plain_value(value: Any) -> Any:
-    """Turn what AnnData and pandas hold into what JSON can; a number that is missing is ``None``."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain_value(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain_value(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain_value(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 NUMBERS = ("value", "value_sd", "floor", "floor_sd", "null", "null_sd", "score")
@@ -195,12 +164,12 @@ NUMBERS = ("value", "value_sd", "floor", "floor_sd", "null", "null_sd", "score")
 def read_evaluation(
     path: str | Path, synthetic: AnnData, split: Split, *, labels_key: str | None = None, layer: str | None = None
 ) -> Evaluation:
-    """Read the table of an evaluation and put it together with the cells that it is about.
+    """Read an evaluation and put it together with the cells that it is about.
 
     Parameters
     ----------
     path
-        CSV file that :meth:`Evaluation.save` wrote.
+        JSON or CSV file that :meth:`Evaluation.save` wrote.
     synthetic
         The synthetic cells that were judged.
     split
@@ -213,14 +182,16 @@ def read_evaluation(
     Returns
     -------
     Evaluation
-        With the settings that table and cells tell; numbers of genes and components and the seed are not
-        among them.
+        From JSON as it was saved. From CSV without numbers by type, and with the settings that table and cells tell;
+        numbers of genes and components and the seed are not among them.
 
     Raises
     ------
     InputError
-        If the file is no such table, or has other rare types than the real cells.
+        If the file is none of them, or is about other cells.
     """
+    if Path(path).suffix == ".json":
+        return _from_json(Path(path), synthetic, split)
     table = _read_table(Path(path))
     key = labels_key or split.labels_key
     real = real_labels(split, key)
@@ -241,6 +212,29 @@ def read_evaluation(
         )
         raise InputError(msg)
     return Evaluation(table=table, settings=settings, synthetic=synthetic, split=split)
+
+
+def _from_json(path: Path, synthetic: AnnData, split: Split) -> Evaluation:
+    content = read_json(path)
+    table = pd.DataFrame(content.get("table", []), columns=list(COLUMNS))
+    if table.empty or not isinstance(content.get("settings"), Mapping):
+        msg = f"{path} is no evaluation that scgarage wrote: it has no table or no settings"
+        raise InputError(msg)
+    settings = dict(content["settings"])
+    ours = {name: split.record()[name] for name in ("fingerprint", "n_train", "n_test")}
+    theirs = {name: content["split"][name] for name in ours} | {"n_synthetic": settings["n_synthetic"]}
+    ours["n_synthetic"] = synthetic.n_obs
+    if ours != theirs:
+        msg = f"{path} is about other cells ({theirs}, not {ours}); give those that were judged, or evaluate again"
+        raise InputError(msg)
+    return Evaluation(
+        table.astype(dict.fromkeys(NUMBERS, float)),
+        settings,
+        synthetic,
+        split,
+        pd.DataFrame(content.get("by_type", []), columns=list(TYPE_COLUMNS)),
+        {name: pd.DataFrame(**cells) for name, cells in content.get("confusion", {}).items()},
+    )
 
 
 def _read_table(path: Path) -> pd.DataFrame:

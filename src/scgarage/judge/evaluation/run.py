@@ -9,7 +9,7 @@ from rich.progress import track
 
 from scgarage.errors import InputError
 from scgarage.judge.evaluation.cells import describe_cells
-from scgarage.judge.evaluation.comparison import Comparison, Record, draw, measure_all
+from scgarage.judge.evaluation.comparison import TYPE_METRICS, Comparison, Record, TypeNumbers, draw, measure_all
 from scgarage.judge.evaluation.inputs import Inputs, comparison_inputs
 from scgarage.judge.evaluation.result import Evaluation
 from scgarage.judge.evaluation.table import summarise
@@ -90,7 +90,8 @@ def evaluate(
     Evaluation
         ``table`` has one row for each metric and group: ``"all"`` cells, the ``"rare"`` types together
         (below 5 % of the training cells) and each of them. A score of 0 is as good as real cells, 1 no
-        better than the null.
+        better than the null. ``by_type`` and ``confusion`` say of every type what a report shows; with ``metrics``
+        as far as these were asked for.
 
     Raises
     ------
@@ -114,14 +115,17 @@ def evaluate(
     if inputs.labels_key is None:
         chosen = _without_types(chosen, asked_for=metrics is not None, columns=split.train.obs.columns)
     repeats: list[list[Record]] = []
+    asked_by_type = () if inputs.labels_key is None else TYPE_METRICS if metrics is None else metrics
+    types = TypeNumbers(asked_by_type, np.union1d(inputs.train.labels, inputs.test.labels))
     seeds = np.random.SeedSequence(random_state).spawn(n_repeats)
     for seed in track(seeds, description="Judging", disable=not progress, transient=True):
         comparison = draw(inputs, n_pcs=n_pcs, max_cells=max_cells, rng=np.random.default_rng(seed))
         repeats.append(measure_all(chosen, comparison, inputs.rare_types))
+        types.add(comparison)
     table = summarise(repeats, inputs, fresh=comparison.fresh is not None)
     asked = {"layer": layer, "n_repeats": n_repeats, "n_top_genes": n_top_genes, "max_cells": max_cells}
     settings = asked | {"random_state": random_state} | _describe(inputs, comparison)
-    return Evaluation(table=table, settings=settings, synthetic=synthetic, split=split)
+    return Evaluation(table, settings, synthetic, split, types.table(), types.confusion())
 
 
 def _check_numbers(**numbers: int) -> None:

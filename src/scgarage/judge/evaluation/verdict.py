@@ -180,7 +180,7 @@ def scarcely_covered(rows: Mapping[str, Row]) -> list[Finding]:
     low = [
         f"{name} ({row['value']:.0%}, real cells {row['floor']:.0%})"
         for name, row in rows.items()
-        if covered(row, rare=True).level > CLOSE and row["value"] < COVERAGE_POOR * row["floor"]
+        if _covered_type(row).level > CLOSE
     ]
     if not low:
         return []
@@ -294,37 +294,66 @@ def verdict(table: pd.DataFrame, *, type_counts: TypeCounts | None = None, notes
         Words that claim no more than the floor supports: a difference to real training cells within the
         noise is not called one.
     """
-    findings = _findings(table, type_counts)
-    judged = bool(findings)
-    findings += [] if type_counts is None else [missing(type_counts)]
-    level = max([finding.level for finding in findings] + ([] if judged else [WITH_CARE]))
+    found = find(table, type_counts)
+    # The verdict names single types together, and all that are missing last.
+    findings = [found[key] for key in JUDGES if key in found]
+    rows = _measured(table)
+    scores = [rows[name, "all"]["score"] for name in AGAINST_NOISE if (name, "all") in rows]
+    known = [score for score in scores if pd.notna(score)]
+    findings += [beside_noise(known)] if known else []
+    findings += scarcely_covered({group: row for (name, group), row in rows.items() if _is_type(name, group)})
+    level = max([finding.level for finding in findings], default=WITH_CARE)
+    if MISSING in found:
+        findings.append(found[MISSING])
+        level = max(level, found[MISSING].level)
     sentences = [finding.sentence for finding in findings]
     sentences += _not_judged(table) + [f"{note[:1].upper()}{note[1:]}." for note in notes]
     return Verdict(_headline(level, findings), sentences, LEVELS[level])
 
 
-def _findings(table: pd.DataFrame, type_counts: TypeCounts | None) -> list[Finding]:
-    """Judge every row that a sentence exists for and that was measured."""
-    measured = table[table["value"].notna()]
-    rows: dict[tuple[Any, Any], Any] = {(row["metric"], row["group"]): row for _, row in measured.iterrows()}
+JUDGES: dict[tuple[str, str], Callable[[Row], Finding]] = {
+    ("c2st_forest", "all"): told_apart,
+    ("c2st_forest_genes", "all"): partial(told_apart, on_genes=True),
+    ("sliced_wasserstein", "all"): distance,
+    ("coverage", "all"): covered,
+    ("coverage", "rare"): partial(covered, rare=True),
+    ("type_proportion_tv", "all"): partial(proportions, type_counts=None),
+    ("memorisation_share", "all"): partial(copying, collapsed=False),
+}
+"""What the numbers of a metric and group are judged by, in the order of the verdict."""
+
+MISSING = ("missing types", "all")
+"""Where :func:`find` puts what it says of types without any synthetic cell: no row of the table is about them."""
+
+
+def find(table: pd.DataFrame, type_counts: TypeCounts | None) -> dict[tuple[str, str], Finding]:
+    """Judge every measured row that limits exist for, by metric and group, and the types that are missing."""
+    rows = _measured(table)
     everywhere = rows.get(("coverage", "all"))
     collapsed = everywhere is not None and covered(everywhere).level == POOR
-    judges: dict[tuple[str, str], Callable[[Any], Finding]] = {
-        ("c2st_forest", "all"): told_apart,
-        ("c2st_forest_genes", "all"): partial(told_apart, on_genes=True),
-        ("sliced_wasserstein", "all"): distance,
-        ("coverage", "all"): covered,
-        ("coverage", "rare"): partial(covered, rare=True),
+    judges = JUDGES | {
         ("type_proportion_tv", "all"): partial(proportions, type_counts=type_counts),
         ("memorisation_share", "all"): partial(copying, collapsed=collapsed),
     }
-    findings = [judge(rows[key]) for key, judge in judges.items() if key in rows]
-    scores = [rows[name, "all"]["score"] for name in AGAINST_NOISE if (name, "all") in rows]
-    known = [score for score in scores if pd.notna(score)]
-    findings += [beside_noise(known)] if known else []
-    types = {group: row for (metric, group), row in rows.items() if metric == "coverage"}
-    findings += scarcely_covered({name: types[name] for name in types if name not in {"all", "rare"}})
-    return findings
+    found = {key: judges[key](row) for key, row in rows.items() if key in judges}
+    found |= {key: _covered_type(row) for key, row in rows.items() if _is_type(*key)}
+    return found if type_counts is None else found | {MISSING: missing(type_counts)}
+
+
+def _measured(table: pd.DataFrame) -> dict[tuple[str, str], Row]:
+    """Return the rows with a value, by metric and group."""
+    records = table[table["value"].notna()].to_dict("records")
+    return {(str(row["metric"]), str(row["group"])): {str(key): row[key] for key in row} for row in records}
+
+
+def _is_type(metric: str, group: str) -> bool:
+    return metric == "coverage" and group not in {"all", "rare"}
+
+
+def _covered_type(row: Row) -> Finding:
+    """Judge a single type, which has few cells: only when clearly fewer are covered than by real cells."""
+    finding = covered(row, rare=True)
+    return finding if row["value"] < COVERAGE_POOR * row["floor"] else Finding(CLOSE, finding.sentence)
 
 
 def _not_judged(table: pd.DataFrame) -> list[str]:

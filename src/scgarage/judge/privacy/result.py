@@ -1,16 +1,14 @@
 """Findings, thresholds, the verdict and the object around them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from scgarage.errors import InputError
-from scgarage.io import atomic_output
+from scgarage.io.result import FileResult
+from scgarage.schema import AUDIT_CHECKS, AUDIT_GROUPS
 
 MIN_CELLS = 20
 """Fewest members, and fewest non-members, with which an attack is judged: resampling fewer says too little."""
@@ -122,22 +120,8 @@ NOT_PROVEN = (
 )
 """What no pass proves."""
 
-TITLES = {
-    "exact_copies": "Exact copies of training cells",
-    "near_copies": "Near copies of training cells",
-    "distance_ratio": "Distance to training over distance to held-out cells (nearest tenth)",
-    "memorisation_share": "Share nearer to training than to held-out cells",
-} | {
-    f"{name}_{kind}": f"{title}, {success}"
-    for name, title in (("distance", "Distance attack"), ("gan_leaks", "Calibrated GAN-leaks"), ("domias", "DOMIAS"))
-    for kind, success in (("auroc", "AUROC"), ("tpr", "true positives at 1 % false positives"))
-}
-"""Checks by the names that readers see."""
-
 REASONS = 3
 """Failed checks that the headline names."""
-
-WHOSE = {"all": "all cells", "rare": "cells of rare types", "seeds": "seed cells", "donors": "donors"}
 
 
 def decide(findings: Sequence[Finding], reasons: Sequence[str]) -> tuple[Level, list[str]]:
@@ -146,7 +130,7 @@ def decide(findings: Sequence[Finding], reasons: Sequence[str]) -> tuple[Level, 
     if failed:
         more = [f"and {len(failed) - REASONS} more"] if len(failed) > REASONS else []
         return "fail", failed[:REASONS] + more
-    open_ = [TITLES[finding.check] for finding in findings if finding.group == "all" and finding.passed is None]
+    open_ = [AUDIT_CHECKS[finding.check] for finding in findings if finding.group == "all" and finding.passed is None]
     if open_ and not reasons:
         reasons = [f"too few cells to say for: {'; '.join(open_)}"]
     return ("weak", list(reasons)) if reasons else ("pass", [])
@@ -164,14 +148,14 @@ def describe(level: Level, why: Sequence[str], findings: Sequence[Finding], note
     open_ = sorted(
         {(finding.group, finding.obstacle) for finding in findings if finding.group != "all" and finding.obstacle}
     )
-    unsaid = [f"For {WHOSE[group]} some checks cannot say: {obstacle}." for group, obstacle in open_]
+    unsaid = [f"For {AUDIT_GROUPS[group]} some checks cannot say: {obstacle}." for group, obstacle in open_]
     wide = {f.group for f in findings if f.group != "all" and f.passed is None and not f.obstacle}
-    unsaid += [f"For {WHOSE[group]} some intervals are too wide to say." for group in sorted(wide)]
+    unsaid += [f"For {AUDIT_GROUPS[group]} some intervals are too wide to say." for group in sorted(wide)]
     return [headline, *found, *unsaid, *map(_sentence, notes), *NOT_PROVEN]
 
 
 def _title(finding: Finding) -> str:
-    return TITLES[finding.check] + ("" if finding.group == "all" else f" ({WHOSE[finding.group]})")
+    return AUDIT_CHECKS[finding.check] + ("" if finding.group == "all" else f" ({AUDIT_GROUPS[finding.group]})")
 
 
 def _number(finding: Finding) -> str:
@@ -189,12 +173,8 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-FORMATS = (".json", ".csv")
-"""Endings of the files that an audit can be written to."""
-
-
-@dataclass(frozen=True, eq=False)
-class Audit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(FileResult):
     """The numbers of a privacy audit, its verdict, and what they do not prove.
 
     Attributes
@@ -210,7 +190,6 @@ class Audit:
         How it was made; plain values.
     """
 
-    table: pd.DataFrame
     verdict: Level
     sentences: tuple[str, ...]
     settings: dict[str, Any]
@@ -221,12 +200,13 @@ class Audit:
     def __repr__(self) -> str:
         return f"Audit of {self.settings['n_synthetic']:,} synthetic cells: {self.verdict}\n{self.sentences[0]}"
 
-    def text(self) -> str:
-        """Return the sentences and the table as plain text, for a terminal."""
-        shown = self.table[["check", "group", "n_cells", "value", "low", "high", "floor", "threshold"]].assign(
-            passed=_words(self.table["passed"])
-        )
-        return f"{self}\n\n{shown.to_string(index=False, float_format='{:.3f}'.format, na_rep='-')}"
+    def words(self) -> str:
+        """Return the sentences as lines of text."""
+        return str(self)
+
+    def _shown(self, *, notes: bool = False) -> list[pd.DataFrame]:
+        columns = ["check", "group", "n_cells", "value", "low", "high", "floor", "threshold", "passed"]
+        return [self._csv_table()[[*columns, *["note"] * notes]]]
 
     def record(self) -> dict[str, Any]:
         """Return the audit as values that fit in ``uns`` of an h5ad file.
@@ -250,50 +230,16 @@ class Audit:
             "table": table,
         }
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write everything as JSON, or the table as CSV.
+    def _csv_table(self) -> pd.DataFrame:
+        return self.table.assign(passed=_words(self.table["passed"]))
 
-        Parameters
-        ----------
-        path
-            File to write, ending in ``.json`` or ``.csv``.
-        overwrite
-            Whether to replace an existing file.
-
-        Returns
-        -------
-        pathlib.Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            If the file has another ending.
-        OutputExistsError
-            If the file exists and ``overwrite`` is false.
-        """
-        path = Path(path)
-        if path.suffix not in FORMATS:
-            msg = f"{path} ends neither in .json nor in .csv; choose another name"
-            raise InputError(msg)
-        with atomic_output(path, overwrite=overwrite) as temporary:
-            if path.suffix == ".csv":
-                self.table.assign(passed=_words(self.table["passed"])).to_csv(temporary, index=False)
-            else:
-                temporary.write_text(json.dumps(self._plain(), indent=1), encoding="utf-8")
-        return path
-
-    def _plain(self) -> dict[str, Any]:
-        rows = [
-            {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
-            for row in self.table.to_dict("records")
-        ]
+    def _content(self) -> dict[str, Any]:
         return {
             "verdict": self.verdict,
-            "sentences": list(self.sentences),
+            "sentences": self.sentences,
             "settings": self.settings,
             "thresholds": {name: asdict(threshold) for name, threshold in THRESHOLDS.items()},
-            "table": rows,
+            "table": self.table,
         }
 
 

@@ -1,6 +1,5 @@
 """What the differences say, in sentences."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from scgarage.errors import InputError
-from scgarage.io import atomic_output
-from scgarage.io.write import check_output
+from scgarage.io.result import Result, plain_value, records, to_csv, to_json
+from scgarage.io.write import write_folder
 from scgarage.judge.rare.scores import BEST, GENERATOR, MIN_SPLITS, SCORES, best_pipelines, summarise
 
 ENOUGH_SPLITS = 20
@@ -28,11 +27,11 @@ ONE_TO_BEAT_TEXT = "class-balanced principal components with shrunk LDA, the pip
 def sentences(summary: pd.DataFrame, best: pd.DataFrame) -> list[str]:
     """Say whether synthetic cells helped."""
     if not len(summary):
-        named = [f"{r['setting']}: {_side(r, 'comparator')}" for r in _records(best) if r["against"] == BEST]
+        named = [f"{r['setting']}: {_side(r, 'comparator')}" for r in records(best) if r["against"] == BEST]
         return [f"No synthetic cells took part. Highest AUPRC: {'; '.join(named)}."]
     text = []
     for setting in dict.fromkeys(best["setting"]):
-        rows = _records(best[best["setting"] == setting])
+        rows = records(best[best["setting"] == setting])
         text += [_verdict(row) for row in rows if row["against"] == BEST]
         text += [_one_to_beat(row) for row in rows if row["against"] != BEST]
         here = summary[(summary["setting"] == setting) & (summary["against"] == BEST) & (summary["kind"] == GENERATOR)]
@@ -71,7 +70,7 @@ def _one_to_beat(row: dict[str, Any]) -> str:
 
 
 def _by_pipeline(setting: str, rows: pd.DataFrame) -> str:
-    auprc = _records(rows[rows["metric"] == "auprc"])
+    auprc = records(rows[rows["metric"] == "auprc"])
     name = rows["synthetic"].iloc[0]
     words = {1: "higher", -1: "lower", 0: "not shown to differ"}
     parts = []
@@ -83,7 +82,7 @@ def _by_pipeline(setting: str, rows: pd.DataFrame) -> str:
 
 def _only_f1(setting: str, rows: pd.DataFrame) -> list[str]:
     """Name the pipelines in which F1 rose and AUPRC did not."""
-    signs = {(row["synthetic"], row["pipeline"], row["metric"]): direction(row) for row in _records(rows)}
+    signs = {(row["synthetic"], row["pipeline"], row["metric"]): direction(row) for row in records(rows)}
     found = [
         f"{name} with {pipeline}"
         for (name, pipeline, metric), sign in signs.items()
@@ -97,7 +96,7 @@ def _only_f1(setting: str, rows: pd.DataFrame) -> list[str]:
 
 def _worse_elsewhere(setting: str, rows: pd.DataFrame) -> list[str]:
     """Name the pipelines whose mean F1 over all types fell."""
-    macro = _records(rows[rows["metric"] == "macro_f1"])
+    macro = records(rows[rows["metric"] == "macro_f1"])
     found = [f"{row['synthetic']} with {row['pipeline']} {_interval(row)}" for row in macro if direction(row) == -1]
     if not found:
         return []
@@ -132,12 +131,8 @@ def _interval(row: dict[str, Any]) -> str:
     return text
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
-
-
-@dataclass(frozen=True, eq=False)
-class RareUtility:
+@dataclass(frozen=True, eq=False, repr=False)
+class RareUtility(Result):
     """Scores of every classifier and training set, and what they say.
 
     Attributes
@@ -151,7 +146,6 @@ class RareUtility:
         How it was made; plain values.
     """
 
-    table: pd.DataFrame
     settings: dict[str, Any]
 
     @cached_property
@@ -193,6 +187,29 @@ class RareUtility:
         """Return what the numbers say about synthetic cells, in words."""
         return sentences(self._summary, self.best_pipeline())
 
+    def words(self) -> str:
+        """Return the sentences as lines of text."""
+        return "\n".join(self.sentences())
+
+    def _shown(self, *, notes: bool = False) -> list[pd.DataFrame]:  # noqa: ARG002
+        return [self.best_pipeline()]
+
+    def record(self) -> dict[str, Any]:
+        """Return everything but the single scores as plain values.
+
+        Returns
+        -------
+        dict
+            ``settings``, ``sentences``, and rows of ``best_pipeline`` and ``summary``; ``None`` for a missing number.
+        """
+        content = {
+            "settings": self.settings,
+            "sentences": self.sentences(),
+            "best_pipeline": self.best_pipeline().round(10),
+            "summary": self._summary.round(10),
+        }
+        return {name: plain_value(value) for name, value in content.items()}
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write the tidy table as CSV and, beside it, settings, summaries and sentences as JSON.
 
@@ -219,19 +236,8 @@ class RareUtility:
         if path.suffix != ".csv":
             msg = f"{path} does not end in .csv; choose another name"
             raise InputError(msg)
-        record = path.with_suffix(".json")
-        check_output(record, overwrite=overwrite)
-        contents = {
-            "settings": self.settings,
-            "sentences": self.sentences(),
-            "best_pipeline": _plain(self.best_pipeline()),
-            "summary": _plain(self._summary),
-        }
-        with atomic_output(path, overwrite=overwrite) as temporary:
-            self.table.to_csv(temporary, index=False, lineterminator="\n")
-            with atomic_output(record, overwrite=overwrite) as temporary_record:
-                temporary_record.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
-        return [path, record]
+        files = {path.name: to_csv(self.table), path.with_suffix(".json").name: to_json(self.record())}
+        return write_folder(path.parent, files, overwrite=overwrite)
 
     def __repr__(self) -> str:
         held = self.table
@@ -240,9 +246,3 @@ class RareUtility:
             f"{held['target'].nunique()} target types, {held['comparator'].nunique()} training sets and "
             f"{held['pipeline'].nunique()} pipelines\n" + "\n".join(self.sentences())
         )
-
-
-def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows that JSON can hold; what was not measured is ``None``."""
-    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=10))
-    return records
