@@ -12,14 +12,7 @@ from markupsafe import Markup
 from scgarage.errors import InputError
 from scgarage.io import atomic_output, check_output
 from scgarage.report import words
-from scgarage.report.extras import (
-    Given,
-    Part,
-    plain_rows,
-    privacy_part,
-    structure_part,
-    utility_part,
-)
+from scgarage.report.extras import Given, Part, plain_rows, privacy_part, structure_part, utility_part
 from scgarage.report.figures import (
     NOT_BY_TYPE,
     Section,
