@@ -2,7 +2,7 @@
 
 from scgarage.imputation.base import IMPUTED, IMPUTED_SD, Filled, Imputer, ImputerConfig
 from scgarage.imputation.began import Began, BeganConfig
-from scgarage.imputation.check import Recommendation, Recovery, check_imputation, recommend
+from scgarage.imputation.check import ImputationCheck, Recommendation, check_imputation, recommend
 from scgarage.imputation.measures import (
     Agreement,
     MarkerChange,
@@ -43,6 +43,7 @@ __all__ = [
     "Diffusion",
     "DiffusionConfig",
     "Filled",
+    "ImputationCheck",
     "Imputer",
     "ImputerConfig",
     "KnnConfig",
@@ -55,7 +56,6 @@ __all__ = [
     "PosteriorMean",
     "PosteriorMeanConfig",
     "Recommendation",
-    "Recovery",
     "ScviConfig",
     "ScviMean",
     "TypeAgreement",
