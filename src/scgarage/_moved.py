@@ -30,6 +30,7 @@ PACKAGES = {
 NAMES = {
     ("biology", "ModelAugmenter"): ("augmentation", "ModelAugmenter"),
     ("legacy", "legacy_structure"): ("judge.legacy", "legacy_clusters"),
+    ("recovery", "Recovery"): ("imputation", "ImputationCheck"),
     ("structure", "compare_structure"): ("judge.clusters", "compare_clusters"),
     ("structure", "legacy_structure"): ("judge.legacy", "legacy_clusters"),
     ("structure", "structure"): ("judge.clusters", "score_clusters"),

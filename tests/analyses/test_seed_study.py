@@ -103,7 +103,7 @@ def test_files_of_a_model_without_losses_have_no_figure(study, tmp_path):
 
 def test_three_models_have_a_diagram_of_their_ranks(study, tmp_path):
     worse = [study.runs.assign(model=f"worse {step}", value=study.runs["value"] + step) for step in (1, 2)]
-    three = replace(study, runs=pd.concat([study.runs, *worse]).query("metric == 'sliced_wasserstein'"))
+    three = replace(study, table=pd.concat([study.runs, *worse]).query("metric == 'sliced_wasserstein'"))
     figure = three.rank_figure()
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert "nb-independent  1.00" in texts

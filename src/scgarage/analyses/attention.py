@@ -1,10 +1,8 @@
 """What could explain attention without any attention: degree, depth, outlying cells, the order of the rows."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anndata as ad
 import numpy as np
@@ -24,8 +22,8 @@ from scgarage.analyses.markers import (
     type_enrichment,
 )
 from scgarage.errors import InputError
-from scgarage.io.cells import read_values, validate_labels
-from scgarage.io.write import write_folder
+from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, validate_expression, validate_labels
+from scgarage.io.result import FolderResult, to_csv, to_json
 from scgarage.pp import Components, select_hvg
 from scgarage.pp.graph import knn_graph
 from scgarage.seeds import AttentionScores, GATSettings, attention_scores
@@ -154,13 +152,16 @@ def _spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 SIGNIFICANT = 0.05
 
 
-@dataclass(frozen=True, eq=False)
-class AttentionAnalysis:
+@dataclass(frozen=True, eq=False, repr=False)
+class AttentionAnalysis(FolderResult):
     """Tables about the cells that attention selects.
+
+    ``save`` writes ``types.csv``, ``markers.csv``, ``positive_rates.csv``, ``explanations.csv``, ``cells.csv`` and
+    ``attention.json``.
 
     Attributes
     ----------
-    types
+    table, types
         Result of :func:`scgarage.analyses.type_enrichment`, with ``recall`` (share of the type's cells that are
         selected), ``chance``, and ``n_published`` and ``recall_published``, the same for the published code.
     markers
@@ -175,53 +176,32 @@ class AttentionAnalysis:
         How it was made; plain values.
     """
 
-    types: pd.DataFrame
     markers: pd.DataFrame
     positive_rates: pd.DataFrame
     explanations: pd.DataFrame
     cells: pd.DataFrame
     settings: dict[str, Any]
 
+    number_format: ClassVar[str] = "{:.3g}"
+
     def sentences(self) -> list[str]:
         """Return what the tables say, in words."""
         return [self._rare(), *self._enriched(), *self._marked(), *self._trivial(), self._published(), *self._limits()]
 
-    def text(self) -> str:
-        """Return sentences and the two short tables as plain text, for a terminal."""
-        shown = [
-            table.to_string(index=False, float_format="{:.3g}".format, na_rep="-")
-            for table in (self.types, self.explanations)
-        ]
-        return "\n\n".join(["\n".join(self.sentences()), *shown])
+    @property
+    def types(self) -> pd.DataFrame:
+        """The table."""
+        return self.table
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
-        """Write the tables as CSV and settings and sentences as JSON.
+    def _shown(self, *, notes: bool = False) -> list[pd.DataFrame]:  # noqa: ARG002
+        return [self.types, self.explanations]
 
-        Parameters
-        ----------
-        folder
-            Folder for ``types.csv``, ``markers.csv``, ``positive_rates.csv``, ``explanations.csv``, ``cells.csv`` and
-            ``attention.json``.
-        overwrite
-            Whether to replace existing files.
-
-        Returns
-        -------
-        list of pathlib.Path
-            The files.
-
-        Raises
-        ------
-        OutputExistsError
-            If a file exists and ``overwrite`` is false.
-        """
-        settings = {"sentences": self.sentences(), "settings": self.settings}
-        files = {
-            f"{name}.csv": getattr(self, name).to_csv(index=name == "cells", lineterminator="\n")
-            for name in ("types", "markers", "positive_rates", "explanations", "cells")
+    def _files(self) -> dict[str, str | bytes]:
+        names = ("types", "markers", "positive_rates", "explanations", "cells")
+        files: dict[str, str | bytes] = {
+            f"{name}.csv": to_csv(getattr(self, name), index=name == "cells") for name in names
         }
-        files["attention.json"] = json.dumps(_finite(settings), indent=1, allow_nan=False) + "\n"
-        return write_folder(folder, files, overwrite=overwrite)
+        return files | {"attention.json": to_json({"sentences": self.sentences(), "settings": self.settings})}
 
     def _row(self, score: str) -> dict[str, Any]:
         held = self.explanations[self.explanations["score"] == score]
@@ -294,15 +274,6 @@ class AttentionAnalysis:
         if self.settings["markers_from"] == "these very cells":
             text.append("Markers were found in the very cells that are compared.")
         return text
-
-
-def _finite(value: Any) -> Any:
-    """Turn numbers that JSON does not know into ``None``."""
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 MIN_GROUP = 5
@@ -426,7 +397,7 @@ def analyse_attention(
         "random_state": random_state, "gat": attention.diagnostics,
     }  # fmt: skip
     return AttentionAnalysis(
-        types=_with_published(by_type, cells.labels, published, n_selected),
+        table=_with_published(by_type, cells.labels, published, n_selected),
         markers=tests,
         positive_rates=rates,
         explanations=compare_explanations(scores, cells.types.rare_cells, n_selected=n_selected),

@@ -1,6 +1,5 @@
 """What seed cells in the generator's input give and cost."""
 
-import json
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from scgarage.errors import InputError, ScgarageError, listed
-from scgarage.io.write import write_folder
+from scgarage.io.result import FolderResult, to_csv, to_json
 from scgarage.judge.evaluation import evaluate
 from scgarage.judge.privacy import audit
 from scgarage.models import FitOptions, GarageFaithful
@@ -147,9 +146,11 @@ LEAKAGE_COLUMNS = (
 MIN_SEEDS = 3
 
 
-@dataclass(frozen=True, eq=False)
-class LeakageAnalysis:
+@dataclass(frozen=True, eq=False, repr=False)
+class LeakageAnalysis(FolderResult):
     """Fidelity, rare cells and privacy by leakage, selector and seed.
+
+    ``save`` writes ``leakage.csv``, ``trends.csv``, ``leakage.json`` and ``leakage.svg``.
 
     Attributes
     ----------
@@ -161,7 +162,6 @@ class LeakageAnalysis:
         How it was made; plain values.
     """
 
-    table: pd.DataFrame
     settings: dict[str, Any]
 
     def trends(self) -> pd.DataFrame:
@@ -208,34 +208,16 @@ class LeakageAnalysis:
         )
         return text
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
-        """Write tables, settings with sentences, and the figure.
+    def _shown(self, *, notes: bool = False) -> list[pd.DataFrame]:  # noqa: ARG002
+        return [self.trends()]
 
-        Parameters
-        ----------
-        folder
-            Folder for ``leakage.csv``, ``trends.csv``, ``leakage.json`` and ``leakage.svg``.
-        overwrite
-            Whether to replace existing files.
-
-        Returns
-        -------
-        list of pathlib.Path
-            The files.
-
-        Raises
-        ------
-        OutputExistsError
-            If a file exists and ``overwrite`` is false.
-        """
-        record = {"sentences": self.sentences(), "settings": self.settings}
-        files: dict[str, str | bytes] = {
-            "leakage.csv": self.table.to_csv(index=False, lineterminator="\n"),
-            "trends.csv": self.trends().to_csv(index=False, lineterminator="\n"),
-            "leakage.json": json.dumps(record, indent=1) + "\n",
+    def _files(self) -> dict[str, str | bytes]:
+        return {
+            "leakage.csv": to_csv(self.table),
+            "trends.csv": to_csv(self.trends()),
+            "leakage.json": to_json({"sentences": self.sentences(), "settings": self.settings}),
             "leakage.svg": figure_bytes(leakage_figure(self.table)),
         }
-        return write_folder(folder, files, overwrite=overwrite)
 
 
 def _trend(runs: pd.DataFrame) -> dict[str, float]:

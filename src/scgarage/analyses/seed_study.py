@@ -1,6 +1,5 @@
 """How far numbers spread over random seeds."""
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scgarage.errors import InputError, ScgarageError
-from scgarage.io.write import write_folder
+from scgarage.io.result import FolderResult, to_csv, to_json
 from scgarage.judge.evaluation import evaluate
 from scgarage.metrics.metric import loss
 from scgarage.models import FitOptions, GenerativeModel, model_class
@@ -249,13 +248,16 @@ def _draw(ax: Axes, curves: pd.DataFrame) -> None:
     ax.legend(fontsize=8)
 
 
-@dataclass(frozen=True, eq=False)
-class SeedStudy:
+@dataclass(frozen=True, eq=False, repr=False)
+class SeedStudy(FolderResult):
     """Runs with several seeds.
+
+    ``save`` writes ``runs.csv``, ``mean_sd.csv``, ``mean_sd.md``, ``mean_sd.tex``, ``histories.csv``, ``seeds.json``,
+    when a model has losses ``losses.svg``, and for three models or more ``critical_difference.svg``.
 
     Attributes
     ----------
-    runs
+    table, runs
         The table of the judge for each run, after ``data_set``, ``model`` and ``seed``.
     histories
         Training history of each run, after the same three columns.
@@ -263,9 +265,13 @@ class SeedStudy:
         How it was made; plain values.
     """
 
-    runs: pd.DataFrame
     histories: pd.DataFrame
     settings: dict[str, Any]
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The table."""
+        return self.table
 
     @cached_property
     def _summary(self) -> pd.DataFrame:
@@ -307,41 +313,22 @@ class SeedStudy:
             )
         return text
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
-        """Write runs, summaries and loss curves.
+    def _shown(self, *, notes: bool = False) -> list[pd.DataFrame]:  # noqa: ARG002
+        return [self._summary]
 
-        Parameters
-        ----------
-        folder
-            Folder for ``runs.csv``, ``mean_sd.csv``, ``mean_sd.md``, ``mean_sd.tex``, ``histories.csv`` and
-            ``seeds.json``; when a model has losses ``losses.svg``, and for three models or more
-            ``critical_difference.svg``.
-        overwrite
-            Whether to replace existing files.
-
-        Returns
-        -------
-        list of pathlib.Path
-            The files.
-
-        Raises
-        ------
-        OutputExistsError
-            If a file exists and ``overwrite`` is false.
-        """
-        record = {"sentences": self.sentences(), "settings": self.settings}
+    def _files(self) -> dict[str, str | bytes]:
         files: dict[str, str | bytes] = {
-            "runs.csv": self.runs.to_csv(index=False, lineterminator="\n"),
-            "mean_sd.csv": self._summary.to_csv(index=False, lineterminator="\n"),
+            "runs.csv": to_csv(self.table),
+            "mean_sd.csv": to_csv(self._summary),
             "mean_sd.md": self.markdown(),
             "mean_sd.tex": to_latex(self._summary),
-            "histories.csv": self.histories.to_csv(index=False, lineterminator="\n"),
-            "seeds.json": json.dumps(record, indent=1) + "\n",
+            "histories.csv": to_csv(self.histories),
+            "seeds.json": to_json({"sentences": self.sentences(), "settings": self.settings}),
         }
         for name, figure in (("losses", self.figure()), ("critical_difference", self.rank_figure())):
             if figure is not None:
                 files[f"{name}.svg"] = figure_bytes(figure)
-        return write_folder(folder, files, overwrite=overwrite)
+        return files
 
 
 def study_seeds(

@@ -1,7 +1,6 @@
 """Running the cells of a grid, each in a process of its own."""
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from scgarage.benchmark.grid import BUNDLED, Cell, Grid, make_contestant
 from scgarage.errors import InputError
 from scgarage.io import atomic_output
+from scgarage.io.result import to_json
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,7 +36,7 @@ def write_record(record: Mapping[str, Any], cell: Cell, out: str | Path) -> Path
     """Write a cell's record, in the place of an older one."""
     path = cell.record_path(out)
     with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(_plain(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(record), encoding="utf-8")
     return path
 
 
@@ -64,17 +64,6 @@ def failed_record(cell: Cell, error: str, details: str = "") -> dict[str, Any]:
 def describe(cell: Cell) -> dict[str, Any]:
     """Return what says which cell a record is about."""
     return {"data": cell.data.name, "model": cell.model.name, "seed": cell.seed, "key": cell.key}
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy's numbers into Python's; one that is missing is ``None``."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 WORDS: dict[bool | None, str] = {True: "yes", False: "no", None: "cannot say"}

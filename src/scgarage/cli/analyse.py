@@ -214,7 +214,7 @@ def run_analyse_rare_utility(
         n_jobs=jobs,
         **settings,
     )
-    say("\n".join(result.sentences()))
+    say(result.words())
     say(f"table: {', '.join(str(path) for path in result.save(out, overwrite=overwrite))}")
 
 
@@ -284,7 +284,7 @@ def run_analyse_leakage(
         n_repeats=n_repeats,
         random_state=random_state,
     )
-    say("\n".join(result.sentences()))
+    say(result.words())
     say_files(result.save(out, overwrite=overwrite))
 
 
@@ -357,7 +357,7 @@ def run_analyse_seeds(
         tables, labels_key=labels_key, models=names, n_seeds=seeds, params=params, layer=layer, same_split=same_split,
         profile=profile, random_state=random_state,
     )  # fmt: skip
-    say("\n".join(result.sentences()))
+    say(result.words())
     say(result.markdown())
     say_files(result.save(out, overwrite=overwrite))
 

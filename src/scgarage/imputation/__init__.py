@@ -2,7 +2,7 @@
 
 from scgarage.imputation.base import IMPUTED, IMPUTED_SD, Filled, Imputer, ImputerConfig
 from scgarage.imputation.began import Began, BeganConfig
-from scgarage.imputation.check import Recommendation, Recovery, check_imputation, recommend
+from scgarage.imputation.check import ImputationCheck, Recommendation, check_imputation, recommend
 from scgarage.imputation.measures import (
     Agreement,
     MarkerChange,
@@ -34,10 +34,46 @@ from scgarage.imputation.smoothing import (
 )
 
 __all__ = [
-    "IMPUTED", "IMPUTED_SD", "IMPUTERS", "Agreement", "Began", "BeganConfig", "Diffusion", "DiffusionConfig",
-    "Filled", "Imputer", "ImputerConfig", "KnnConfig", "KnnSmoothing", "LowRank", "LowRankConfig", "MarkerChange",
-    "Masked", "NoImputation", "PosteriorMean", "PosteriorMeanConfig", "Recommendation", "Recovery", "ScviConfig",
-    "ScviMean", "TypeAgreement", "agreement", "check_imputation", "cluster_agreement", "correlation",
-    "decoy_correlation", "decoys", "halve", "impute", "imputer_class", "log_fold_changes", "marker_change",
-    "mask_entries", "matched_clusters", "recommend", "share_different", "thin_counts", "type_agreement",
-]  # fmt: skip
+    "IMPUTED",
+    "IMPUTED_SD",
+    "IMPUTERS",
+    "Agreement",
+    "Began",
+    "BeganConfig",
+    "Diffusion",
+    "DiffusionConfig",
+    "Filled",
+    "ImputationCheck",
+    "Imputer",
+    "ImputerConfig",
+    "KnnConfig",
+    "KnnSmoothing",
+    "LowRank",
+    "LowRankConfig",
+    "MarkerChange",
+    "Masked",
+    "NoImputation",
+    "PosteriorMean",
+    "PosteriorMeanConfig",
+    "Recommendation",
+    "ScviConfig",
+    "ScviMean",
+    "TypeAgreement",
+    "agreement",
+    "check_imputation",
+    "cluster_agreement",
+    "correlation",
+    "decoy_correlation",
+    "decoys",
+    "halve",
+    "impute",
+    "imputer_class",
+    "log_fold_changes",
+    "marker_change",
+    "mask_entries",
+    "matched_clusters",
+    "recommend",
+    "share_different",
+    "thin_counts",
+    "type_agreement",
+]

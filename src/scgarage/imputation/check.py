@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import anndata as ad
@@ -17,8 +16,8 @@ from scgarage.errors import InputError
 from scgarage.imputation.base import Imputer, label_column, leiden_clusters, neighbour_adjacency
 from scgarage.imputation.registry import IMPUTERS, imputer_class
 from scgarage.imputation.scenarios import SCENARIOS, Subject
-from scgarage.io import atomic_output
-from scgarage.io.cells import log1p_cp10k, match_genes, read_values
+from scgarage.io.cells import expression_matrix, log1p_cp10k, match_genes, validate_expression
+from scgarage.io.result import FileResult
 from scgarage.pp import Components, select_hvg
 from scgarage.schema import ValueKind
 
@@ -81,7 +80,7 @@ def recommend(table: pd.DataFrame) -> Recommendation:
     Parameters
     ----------
     table
-        One row for each method, indexed by its name, ``"none"`` among them; columns as those of :class:`Recovery`.
+        One row for each method, indexed by its name, ``"none"`` among them; that of an :class:`ImputationCheck`.
 
     Returns
     -------
@@ -130,8 +129,8 @@ def _dangers(row: Mapping[str, float], without: Mapping[str, float]) -> list[str
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class Recovery:
+@dataclass(frozen=True, eq=False, repr=False)
+class ImputationCheck(FileResult):
     """The numbers of a check of imputation.
 
     Attributes
@@ -147,7 +146,6 @@ class Recovery:
         How it was made, plain values.
     """
 
-    table: pd.DataFrame
     settings: dict[str, Any]
 
     def recommendation(self) -> Recommendation | None:
@@ -156,26 +154,18 @@ class Recovery:
             return None
         return recommend(self.table)
 
-    def text(self) -> str:
-        """Return recommendation and table as plain text."""
-        numbers = self.table.T.to_string(float_format="{:.3f}".format, na_rep="-")
-        advice = self.recommendation()
-        return numbers if advice is None else f"{advice}\n\n{numbers}"
+    def words(self) -> str:
+        """Return the recommendation; empty without one."""
+        return str(self.recommendation() or "")
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the table as CSV.
+    def _shown(self, *, notes: bool = False) -> list[pd.DataFrame]:  # noqa: ARG002
+        return [self.table.T]
 
-        Raises
-        ------
-        OutputExistsError
-            If the file exists and ``overwrite`` is false.
-        """
-        with atomic_output(path, overwrite=overwrite) as temporary:
-            self.table.to_csv(temporary)
-        return Path(path)
+    def _content(self) -> dict[str, Any]:
+        return {"recommendation": self.words(), "settings": self.settings, "table": self.table.reset_index()}
 
     def __repr__(self) -> str:
-        return f"Recovery of {', '.join(map(repr, self.table.index))}\n{self.recommendation() or ''}"
+        return f"ImputationCheck of {', '.join(map(repr, self.table.index))}\n{self.words()}"
 
 
 COUNTS: tuple[ValueKind, ...] = ("counts",)
@@ -193,7 +183,7 @@ def check_imputation(
     n_top_genes: int = 2000,
     random_state: int = 0,
     progress: bool = False,
-) -> Recovery:
+) -> ImputationCheck:
     """Check whether imputation recovers what was not measured, and what it invents.
 
     Every method is fitted anew in each scenario:
@@ -275,7 +265,7 @@ def check_imputation(
         "n_genes": len(subject.genes),
         "random_state": random_state,
     }
-    return Recovery(table, settings)
+    return ImputationCheck(table, settings)
 
 
 def _imputers(methods: Sequence[str] | Mapping[str, Imputer] | None) -> dict[str, Imputer]:

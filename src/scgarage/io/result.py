@@ -41,10 +41,6 @@ class Result:
         """Return what of the tables a reader sees, with notes where there is room for them."""
         return [self.table]
 
-    def _content(self) -> dict[str, Any]:
-        """Return what a JSON file holds."""
-        raise NotImplementedError
-
     def _repr_html_(self) -> str:
         headline = self.words().partition("\n")[0]
         tables = [
@@ -89,16 +85,28 @@ class FileResult(Result):
                 rows.to_csv(temporary, index=_named(rows), lineterminator="\n")
         return Path(path)
 
+    def _content(self) -> dict[str, Any]:
+        """Return what a JSON file holds."""
+        raise NotImplementedError
+
     def _csv_table(self) -> pd.DataFrame:
         """Return the table as a CSV file holds it."""
         return self.table
 
 
 class FolderResult(Result):
-    """A result that is written to several files in a folder."""
+    """A result that is written to several files in a folder, and says all it finds in sentences."""
+
+    def sentences(self) -> list[str]:
+        """Return what the tables say, in words, and what they do not."""
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """Return the sentences as lines of text."""
+        return "\n".join(self.sentences())
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
-        """Write tables, settings with sentences, and figures, if there are any.
+        """Write the tables as CSV, settings with sentences as JSON, and figures, if there are any, as SVG.
 
         Parameters
         ----------

@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.stats import false_discovery_control
 
 from scgarage.errors import InputError
+from scgarage.io.result import FileResult
 from scgarage.judge.rare.augmenters import Augmenter, RealCells, make_cells
 from scgarage.pp import select_hvg
 
@@ -60,8 +61,8 @@ FALSE_DISCOVERY_RATE = 0.05
 REAL_ONLY, MIXED = "real only", "real and synthetic"
 
 
-@dataclass(frozen=True, eq=False)
-class DENullCheck:
+@dataclass(frozen=True, eq=False, repr=False)
+class DENullCheck(FileResult):
     """Genes called different where nothing differs.
 
     Attributes
@@ -70,8 +71,6 @@ class DENullCheck:
         Two rows for each run, columns ``run``, ``type``, ``cells`` (``"real only"`` or ``"real and synthetic"``),
         ``n_real`` and ``n_synthetic`` (cells of each group), ``n_genes`` (tested), ``n_called`` and ``share``.
     """
-
-    table: pd.DataFrame
 
     def shares(self) -> pd.DataFrame:
         """Return the mean share of genes called, and the share of runs with a call, by ``cells``."""
@@ -89,6 +88,16 @@ class DENullCheck:
             f"{int(first['n_real'])} real cells a group, {n_runs} runs)."
         )
         return f"{numbers} Synthetic cells are no new samples: keep them out of tests (sg.guard)."
+
+    def words(self) -> str:
+        """Return the sentence."""
+        return self.sentence()
+
+    def _shown(self, *, notes: bool = False) -> list[pd.DataFrame]:  # noqa: ARG002
+        return [self.shares()]
+
+    def _content(self) -> dict[str, Any]:
+        return {"sentence": self.sentence(), "table": self.table}
 
 
 def de_null_check(
