@@ -1,15 +1,15 @@
 """Mean shifts between groups of cells, and what the analyses share."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import anndata as ad
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, log1p_cp10k, value_kind
+from scgarage.io.cells import obs_column
 from scgarage.metrics.classifier import c2st_logistic
 from scgarage.metrics.distances import sliced_wasserstein
 from scgarage.models import FitOptions, Garage
@@ -18,19 +18,12 @@ from scgarage.pp import Components
 QUIET = FitOptions(progress=False, accelerator="cpu")
 
 
-def log_expression(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_matrix:
-    """Return log1p CP10k, CSR float32 (n_cells, n_genes); log-normalised values are taken as they are."""
-    values = sparse.csr_matrix(expression_matrix(adata, layer))
-    return log1p_cp10k(values) if value_kind(adata, layer) == "counts" else values.astype(np.float32)
-
-
-def column(adata: ad.AnnData, key: str) -> NDArray[np.str_]:
-    """Return a complete column of obs as text, (n_cells,)."""
-    if key not in adata.obs or adata.obs[key].isna().any():
-        what = "missing values" if key in adata.obs else "no such column"
-        msg = f"adata.obs[{key!r}]: {what}; available: {', '.join(map(repr, adata.obs.columns)) or 'none'}"
-        raise InputError(msg)
-    return np.asarray(adata.obs[key].astype(str), dtype=np.str_)
+column = partial(
+    obs_column,
+    absent="adata.obs[{key!r}]: no such column; available: {columns}",
+    gaps="adata.obs[{key!r}]: missing values; available: {columns}",
+)
+"""Return a complete column of obs as text, (n_cells,)."""
 
 
 def require(found: NDArray[np.bool_], n_cells: int, what: str) -> None:

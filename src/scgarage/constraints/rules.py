@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, value_kind
+from scgarage.io.cells import library_size, log1p_cp10k, read_cells
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,9 +36,8 @@ class CheckedCells:
         if not cells.n_obs:
             msg = f"there are no {what} cells to check"
             raise InputError(msg)
-        used = layer if layer in cells.layers else None
-        values = sparse.csr_matrix(expression_matrix(cells, used))
-        return cls(values, cells.var_names, cells.obs, value_kind(cells, used) == "counts", what)
+        read = read_cells(cells, layer=layer, or_x=True)
+        return cls(read.csr, read.genes, cells.obs, read.kind == "counts", what)
 
     @property
     def n_cells(self) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, log1p_cp10k, match_genes, value_kind
+from scgarage.io.cells import USABLE, match_genes, read_cells
 from scgarage.plotting.style import (
     FAINT,
     FIGURE_WIDTH,
@@ -34,26 +34,20 @@ from scgarage.schema import REAL, SYNTHETIC, UNSURE
 
 def log_expression(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_matrix:
     """Return log1p CP10k, CSR, shape ``(n_cells, n_genes)``."""
-    layer = layer if layer in adata.layers else None
-    kind = value_kind(adata, layer)
-    matrix = sparse.csr_matrix(expression_matrix(adata, layer))
-    if kind == "counts":
-        return log1p_cp10k(matrix)
-    if kind == "log-normalised":
-        return matrix
+    cells = read_cells(adata, layer=layer, or_x=True)
+    if cells.kind in USABLE:
+        return cells.log_expr if cells.kind == "counts" else cells.csr
     msg = (
-        f"figures need counts or log1p CP10k values; {layer or 'X'} holds {kind} values; "
-        "pass layer=, or call sg.pp.recover_counts first"
+        f"figures need counts or log1p CP10k values; {layer if layer in adata.layers else 'X'} holds {cells.kind} "
+        "values; pass layer=, or call sg.pp.recover_counts first"
     )
     raise InputError(msg)
 
 
 def counts_or_none(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_matrix | None:
     """Return counts, CSR, shape ``(n_cells, n_genes)``, or ``None`` when the values are not counts."""
-    layer = layer if layer in adata.layers else None
-    if value_kind(adata, layer) != "counts":
-        return None
-    return sparse.csr_matrix(expression_matrix(adata, layer))
+    cells = read_cells(adata, layer=layer, or_x=True)
+    return cells.csr if cells.kind == "counts" else None
 
 
 COLUMNS = ("umap1", "umap2", "source")
