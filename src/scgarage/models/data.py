@@ -14,10 +14,11 @@ from scipy import sparse
 
 from scgarage.errors import InputError
 from scgarage.io.cells import (
+    USABLE,
+    Cells,
     expression_matrix,
-    library_size,
-    log1p_cp10k,
     match_genes,
+    read_cells,
     validate_expression,
     validate_labels,
 )
@@ -162,7 +163,7 @@ def training_data(
     batch_key: str | Sequence[str] | None = None,
 ) -> TrainingData:
     """Validate training cells and bring them into the models' form."""
-    value_kind = validate_expression(adata, layer)
+    kind = validate_expression(adata, layer)
     if labels_key is not None:
         validate_labels(adata, labels_key, min_cells_per_type=1)
         adata = _without_single_cells(adata, labels_key)
@@ -170,20 +171,19 @@ def training_data(
     batch_keys = columns_of(batch_key)
     for column in batch_keys:
         validate_labels(adata, column, min_types=1, min_cells_per_type=1, argument="batch_key")
-    values = sparse.csr_matrix(expression_matrix(adata, layer))
-    log_expr = _log_expr(values, value_kind)
-    modelled = select_hvg(log_expr, n_top_genes)
+    cells = Cells(expression_matrix(adata, layer), kind, adata.var_names)
+    modelled = select_hvg(cells.log_expr, n_top_genes)
     about = adata.uns.get(UNS_KEY, {})
     labels, types = _codes(adata, labels_key)
     batch_names = combinations(adata.obs, batch_keys) if batch_keys else ()
     return TrainingData(
-        values=values,
-        log_expr=log_expr[:, np.flatnonzero(modelled)],
+        values=cells.csr,
+        log_expr=cells.log_expr[:, np.flatnonzero(modelled)],
         modelled=modelled,
         labels=labels,
         types=types,
-        totals=library_size(values) if value_kind == "counts" else None,
-        value_kind=value_kind,
+        totals=cells.totals,
+        value_kind=cells.kind,
         labels_key=labels_key,
         var=adata.var.copy(),
         split=dict(about.get("split", {})),
@@ -235,15 +235,14 @@ def _batch_numbers(cells: ad.AnnData, columns: Sequence[str], names: tuple[str, 
 def validation_data(adata: ad.AnnData, data: TrainingData, *, layer: str | None) -> ValidationData:
     """Bring validation cells into the form of the training cells."""
     adata = match_genes(adata, data.var.index, what="the validation cells")
-    value_kind = validate_expression(adata, layer, warn_silent_genes=False)
-    if value_kind != data.value_kind:
-        msg = f"training cells hold {data.value_kind} and validation cells {value_kind} values; use the same for both"
+    cells = read_cells(adata, layer=layer, accept=USABLE)
+    if cells.kind != data.value_kind:
+        msg = f"training cells hold {data.value_kind} and validation cells {cells.kind} values; use the same for both"
         raise InputError(msg)
-    values = sparse.csr_matrix(expression_matrix(adata, layer))
     return ValidationData(
-        values=values,
-        log_expr=_log_expr(values, value_kind)[:, np.flatnonzero(data.modelled)],
-        totals=library_size(values) if value_kind == "counts" else None,
+        values=cells.csr,
+        log_expr=cells.log_expr[:, np.flatnonzero(data.modelled)],
+        totals=cells.totals,
         labels=_numbers(adata, data.labels_key, data.types),
         batches=_batch_numbers(adata, data.batch_keys, data.batch_names),
     )
@@ -270,10 +269,6 @@ def hold_out(
     mask = np.zeros(adata.n_obs, dtype=bool)
     mask[chosen] = True
     return adata[~mask], adata[mask]
-
-
-def _log_expr(values: sparse.csr_matrix, value_kind: ValueKind) -> sparse.csr_matrix:
-    return log1p_cp10k(values) if value_kind == "counts" else values.astype(np.float32)
 
 
 def type_counts(data: TrainingData) -> dict[str, int]:
