@@ -10,9 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scgarage.analyses.shifts import QUIET, compare, make_garage, mean_shifts, means, pieces, require, shifted
+from scgarage.analyses.shifts import (
+    QUIET,
+    column,
+    compare,
+    make_garage,
+    mean_shifts,
+    means,
+    pieces,
+    require,
+    shifted,
+)
 from scgarage.errors import InputError
-from scgarage.io.cells import read_values, text_column
+from scgarage.io.cells import read_cells
 from scgarage.pp import Components
 
 PERTURBATION_METHODS = ("garage", "mean shift", "no change", "floor")
@@ -98,7 +108,7 @@ def transfer_perturbation(
     if unknown or len(enough) < 2:
         msg = f"types={unknown}; expected types with {MIN_CELLS} cells in both conditions, two at least: {enough}"
         raise InputError(msg)
-    expr = read_values(adata, layer, checked=False).log_expr
+    expr = read_cells(adata, layer=layer).log_expr
     rows: list[dict[str, Any]] = []
     for number, name in enumerate(types or enough):
         rng = np.random.default_rng([random_state, number])
@@ -144,7 +154,7 @@ class _LeftOut:
         _, overall = mean_shifts(self.expr[others], self.labels[others], self.conditions[others], self.pair)
         before = self.expr[self.given]
         return {
-            "garage": read_values(made, checked=False).log_expr,
+            "garage": read_cells(made).log_expr,
             "mean shift": shifted(before, self.labels[self.given], {}, overall),
             "no change": before,
             "floor": self.expr[self.floor],
