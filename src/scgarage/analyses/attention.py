@@ -23,7 +23,7 @@ from scgarage.analyses.markers import (
 )
 from scgarage.errors import InputError
 from scgarage.io.cells import USABLE, read_cells, recorded_totals, validate_labels
-from scgarage.io.write import write_folder
+from scgarage.io.result import FolderResult, to_csv, to_json
 from scgarage.pp import Components, select_hvg
 from scgarage.pp.graph import knn_graph
 from scgarage.seeds import AttentionScores, GATSettings, attention_scores

@@ -10,19 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scgarage.analyses.shifts import (
-    QUIET,
-    column,
-    compare,
-    make_garage,
-    mean_shifts,
-    means,
-    pieces,
-    require,
-    shifted,
-)
+from scgarage.analyses.shifts import QUIET, compare, make_garage, mean_shifts, means, pieces, require, shifted
 from scgarage.errors import InputError
-from scgarage.io.cells import read_cells
+from scgarage.io.cells import obs_column, read_cells
 from scgarage.pp import Components
 
 PERTURBATION_METHODS = ("garage", "mean shift", "no change", "floor")
@@ -94,7 +84,7 @@ def transfer_perturbation(
     Lotfollahi, Wolf & Theis, scGen, Nature Methods 2019, doi:10.1038/s41592-019-0494-8. Simple baselines:
     Ahlmann-Eltze, Huber & Anders, Nature Methods 2025, doi:10.1038/s41592-025-02772-6.
     """
-    labels, conditions = text_column(adata, labels_key), text_column(adata, condition_key)
+    labels, conditions = obs_column(adata, labels_key), obs_column(adata, condition_key)
     for name in (control, stimulated):
         require(conditions == name, MIN_CELLS, f"condition {name!r} of {condition_key!r}")
     kept = np.isin(conditions, [control, stimulated])

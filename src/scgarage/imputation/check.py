@@ -16,8 +16,8 @@ from scgarage.errors import InputError
 from scgarage.imputation.base import Imputer, leiden_clusters, neighbour_adjacency
 from scgarage.imputation.registry import IMPUTERS, imputer_class
 from scgarage.imputation.scenarios import SCENARIOS, Subject
-from scgarage.io import atomic_output
 from scgarage.io.cells import COUNTS, log1p_cp10k, match_genes, read_cells
+from scgarage.io.result import FileResult
 from scgarage.pp import Components, select_hvg
 
 Advice: TypeAlias = Literal["impute", "only to look at", "do not impute"]

@@ -208,12 +208,7 @@ _N_EXAMPLES = 5
 
 
 def validate_labels(
-    adata: AnnData,
-    labels_key: str,
-    *,
-    min_types: int = 2,
-    min_cells_per_type: int = 2,
-    argument: str = "labels_key",
+    adata: AnnData, labels_key: str, *, min_types: int = 2, min_cells_per_type: int = 2, argument: str = "labels_key"
 ) -> NDArray[np.str_]:
     """Check that a column of ``obs`` holds cell types that can be worked with.
 
@@ -361,11 +356,7 @@ def value_kind(adata: AnnData, layer: str | None = None) -> ValueKind:
 
 
 def validate_expression(
-    adata: AnnData,
-    layer: str | None = None,
-    *,
-    accept: Collection[ValueKind] = USABLE,
-    warn_silent_genes: bool = True,
+    adata: AnnData, layer: str | None = None, *, accept: Collection[ValueKind] = USABLE, warn_silent_genes: bool = True
 ) -> ValueKind:
     """Check that the expression values of a data set can be worked with.
 
@@ -408,62 +399,6 @@ def validate_expression(
     if kind not in accept:
         _refuse_kind(adata, X, layer, kind, accept)
     return kind
-
-
-@dataclass(frozen=True)
-class CellValues:
-    """Values of cells, and what follows from them: the one way from AnnData to log1p CP10k."""
-
-    matrix: sparse.csr_matrix  # as given, CSR (n_cells, n_genes)
-    kind: ValueKind
-
-    @cached_property
-    def log_expr(self) -> sparse.csr_matrix:
-        """log1p CP10k, CSR float32; log-normalised values as they are."""
-        return log1p_cp10k(self.matrix) if self.kind == "counts" else self.matrix.astype(np.float32)
-
-    @cached_property
-    def totals(self) -> NDArray[np.float64] | None:
-        """Library sizes, (n_cells,); ``None`` where the values are no counts."""
-        return library_size(self.matrix) if self.kind == "counts" else None
-
-
-def read_values(
-    adata: AnnData,
-    layer: str | None = None,
-    *,
-    accept: Collection[ValueKind] = ("counts", "log-normalised"),
-    checked: bool = True,
-    warn_silent_genes: bool = False,
-) -> CellValues:
-    """Read ``X`` or a layer; ``checked`` refuses what :func:`validate_expression` does.
-
-    Raises
-    ------
-    InputError
-        For values that cannot be used.
-    """
-    kind = (
-        validate_expression(adata, layer, accept=accept, warn_silent_genes=warn_silent_genes)
-        if checked
-        else (value_kind(adata, layer))
-    )
-    return CellValues(sparse.csr_matrix(expression_matrix(adata, layer)), kind)
-
-
-def text_column(adata: AnnData, key: str) -> NDArray[np.str_]:
-    """Return a complete column of ``obs`` as text, (n_cells,).
-
-    Raises
-    ------
-    InputError
-        When there is no such column, or values are missing.
-    """
-    if key not in adata.obs or adata.obs[key].isna().any():
-        what = "missing values" if key in adata.obs else "no such column"
-        msg = f"adata.obs[{key!r}]: {what}; available: {', '.join(map(repr, adata.obs.columns)) or 'none'}"
-        raise InputError(msg)
-    return np.asarray(adata.obs[key].astype(str), dtype=np.str_)
 
 
 def match_genes(adata: AnnData, var_names: Collection[str], *, what: str = "the data") -> AnnData:
