@@ -22,7 +22,7 @@ from scgarage.analyses.markers import (
     type_enrichment,
 )
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, validate_expression, validate_labels
+from scgarage.io.cells import read_values, validate_labels
 from scgarage.io.result import FolderResult, to_csv, to_json
 from scgarage.pp import Components, select_hvg
 from scgarage.pp.graph import knn_graph

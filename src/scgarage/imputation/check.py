@@ -16,7 +16,7 @@ from scgarage.errors import InputError
 from scgarage.imputation.base import Imputer, label_column, leiden_clusters, neighbour_adjacency
 from scgarage.imputation.registry import IMPUTERS, imputer_class
 from scgarage.imputation.scenarios import SCENARIOS, Subject
-from scgarage.io.cells import expression_matrix, log1p_cp10k, match_genes, validate_expression
+from scgarage.io.cells import log1p_cp10k, match_genes, read_values
 from scgarage.io.result import FileResult
 from scgarage.pp import Components, select_hvg
 from scgarage.schema import ValueKind

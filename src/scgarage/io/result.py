@@ -1,6 +1,7 @@
 """What a measurement found: a table, what it says in words, and its files."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -18,16 +19,16 @@ FORMATS = (".json", ".csv", ".csv.gz")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(ABC):
     """A table and what it says; a subclass puts it into words."""
 
     table: pd.DataFrame
 
     number_format: ClassVar[str] = "{:.3f}"
 
+    @abstractmethod
     def words(self) -> str:
         """Return what the numbers say, the most important line first."""
-        raise NotImplementedError
 
     def text(self) -> str:
         """Return words and numbers as plain text, for a terminal."""
@@ -85,9 +86,9 @@ class FileResult(Result):
                 rows.to_csv(temporary, index=_named(rows), lineterminator="\n")
         return Path(path)
 
+    @abstractmethod
     def _content(self) -> dict[str, Any]:
         """Return what a JSON file holds."""
-        raise NotImplementedError
 
     def _csv_table(self) -> pd.DataFrame:
         """Return the table as a CSV file holds it."""
@@ -127,9 +128,9 @@ class FolderResult(Result):
         """
         return write_folder(folder, self._files(), overwrite=overwrite)
 
+    @abstractmethod
     def _files(self) -> dict[str, str | bytes]:
         """Return the contents of the files, by name."""
-        raise NotImplementedError
 
 
 def check_format(path: str | Path) -> None:
