@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -95,6 +96,17 @@ def test_tutorials_are_notebooks_for_all_jobs():
 def test_everything_in_a_registry_is_described(document, module, registry):
     text = (ROOT / "docs" / document).read_text(encoding="utf-8")
     assert [name for name in getattr(import_module(module), registry) if f"`{name}`" not in text] == []
+
+
+def test_architecture_names_every_room_and_the_layers_that_are_checked():
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = [path for path in (ROOT / "src/scgarage").iterdir() if not path.name.startswith(("_", "py.typed"))]
+    names = [f"{path.name}/" if path.is_dir() else path.name for path in rooms]
+    assert [name for name in names if f"`{name}" not in text] == []
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    assert re.search(r"```\n(cli\n.*?)```", text, re.DOTALL)[1].split("\n")[:-1] == contracts[0]["layers"]
 
 
 def test_api_lists_every_public_package():

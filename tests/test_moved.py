@@ -10,6 +10,13 @@ import pytest
 import scgarage as sg
 from scgarage import _moved
 
+ROOT = (
+    "applications audit augment benchmark biology check_constraints check_imputation datasets errors evaluate guard "
+    "impute imputers io legacy load metrics models pl plotting pp privacy read recovery seeds sequences structure "
+    "training utility write_h5ad"
+)
+"""What ``scgarage`` itself exported."""
+
 PUBLIC = {
     "applications": (
         "DYNAMICS_METHODS HARMONISATION_METHODS PERTURBATION_METHODS generate_between harmonise interpolate_types "
@@ -147,6 +154,26 @@ def test_every_public_name_is_found_where_it_was(package, fresh):
         module = import_module(f"scgarage.{package}")
         missing = [name for name in PUBLIC[package].split() if not hasattr(module, name)]
     assert missing == []
+
+
+@pytest.mark.parametrize("package", [package for package in PUBLIC if package in _moved.PACKAGES])
+def test_every_name_of_an_old_package_is_the_object_at_its_new_place(package, fresh):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = import_module(f"scgarage.{package}")
+        for name in PUBLIC[package].split():
+            where, new = _moved.NAMES.get((package, name), (_moved.PACKAGES[package], name))
+            assert getattr(module, name) is getattr(import_module(f"scgarage.{where}"), new), name
+
+
+@pytest.mark.parametrize("name", ROOT.split())
+def test_what_the_package_itself_exported_is_there(name, fresh):
+    if name not in _moved.PACKAGES or name in sg.__all__:  # ``guard`` was a function here and a module below
+        assert name in sg.__all__
+        assert getattr(sg, name) is not None
+        return
+    with pytest.warns(DeprecationWarning, match=rf"scgarage\.{name} is now scgarage\.{_moved.PACKAGES[name]}"):
+        getattr(sg, name)
 
 
 @pytest.mark.parametrize("old", _moved.PACKAGES)

@@ -31,6 +31,8 @@ NAMES = {
     ("biology", "ModelAugmenter"): ("augmentation", "ModelAugmenter"),
     ("legacy", "legacy_structure"): ("judge.legacy", "legacy_clusters"),
     ("recovery", "Recovery"): ("imputation", "ImputationCheck"),
+    ("report", "GivenAudit"): ("report", "Given"),
+    ("report", "GivenUtility"): ("report", "Given"),
     ("structure", "compare_structure"): ("judge.clusters", "compare_clusters"),
     ("structure", "legacy_structure"): ("judge.legacy", "legacy_clusters"),
     ("structure", "structure"): ("judge.clusters", "score_clusters"),
@@ -88,6 +90,16 @@ def stand_in(old: str) -> ModuleType:
     """Return what stands for an old package asked for as an attribute, ``sg.utility``."""
     _warn(f"scgarage.{old}", f"scgarage.{PACKAGES[old]}", stacklevel=4)
     return _Renamed(f"scgarage.{old}")
+
+
+def renamed(package: str, name: str) -> Any:
+    """Return what a package that is still there has under another name now."""
+    if (package, name) not in NAMES:
+        msg = f"module 'scgarage.{package}' has no attribute {name!r}"
+        raise AttributeError(msg)
+    where, new = NAMES[package, name]
+    _warn(f"scgarage.{package}.{name}", f"scgarage.{where}.{new}", stacklevel=4)
+    return getattr(import_module(f"scgarage.{where}"), new)
 
 
 def install() -> None:

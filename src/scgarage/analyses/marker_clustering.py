@@ -113,7 +113,7 @@ def legacy_grid(
     Returns
     -------
     pandas.DataFrame
-        See :func:`scgarage.judge.clusters.legacy_clusters`.
+        See :func:`scgarage.judge.legacy.legacy_clusters`.
 
     Raises
     ------

@@ -6,13 +6,19 @@ The package can be called: ``scgarage.report(result, path)`` is ``scgarage.repor
 import sys
 from inspect import signature
 from types import ModuleType
+from typing import Any
 
+from scgarage import _moved
 from scgarage.report.extras import Given
 from scgarage.report.html import write_report
 from scgarage.report.subject import Judged
 from scgarage.report.words import versions
 
 __all__ = ["Given", "Judged", "versions", "write_report"]
+
+
+def __getattr__(name: str) -> Any:
+    return _moved.renamed("report", name)
 
 
 class _Callable(ModuleType):

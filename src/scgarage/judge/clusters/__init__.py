@@ -1,4 +1,4 @@
-"""Structure: whether clusters of synthetic cells find the cell types as well as those of real cells do."""
+"""Clusters: whether clusters of synthetic cells find the cell types as well as those of real cells do."""
 
 from scgarage.judge.clusters.clustering import ari, macro_f1, nmi
 from scgarage.judge.clusters.run import compare_clusters, score_clusters

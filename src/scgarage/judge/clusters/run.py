@@ -207,7 +207,7 @@ def compare_clusters(
         Column of ``obs`` with the types; by default the one that the split knows. Synthetic cells labelled
         "unsure" are clustered and not scored.
     selection, n_top_genes, choose, legacy, resolutions
-        As in :func:`scgarage.judge.clusters.structure`, the same for value, floor and null.
+        As in :func:`scgarage.judge.clusters.score_clusters`, the same for value, floor and null.
     n_types
         Number of types to expect; by default that of the training cells.
     layer

@@ -175,7 +175,7 @@ def fano_score(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArr
 
     Poisson counts give the same Fano factor at every mean, so the score needs no trend. The bounded variance
     :math:`v'` (:func:`clipped_variance`) expects the median Fano factor of all genes. (The published code
-    selects the genes of *lowest* Fano factor; :func:`scgarage.judge.clusters.legacy_clusters` does too.)
+    selects the genes of *lowest* Fano factor; :func:`scgarage.judge.legacy.legacy_clusters` does too.)
     """
     moments = GeneMoments.of(log_expr)
     factors = _fano(moments)
