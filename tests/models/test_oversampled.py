@@ -44,6 +44,19 @@ def test_any_model_accepts_it(cells):
     assert list(model.sample({"rare": 30}).obs["cell_type"]) == ["rare"] * 30
 
 
+def test_the_way_of_the_version_before_works_and_warns(cells):
+    with pytest.warns(DeprecationWarning, match="set inner = Bootstrap instead"):
+
+        class BootstrapRos(Oversampled, Bootstrap):
+            """The copy extreme, oversampled."""
+
+            name = "bootstrap-ros"
+
+    model = BootstrapRos().fit(cells, labels_key="cell_type", validation=None, options=QUIET)
+    assert len(set(model.parts["cells"].sizes)) == 1
+    assert list(model.sample({"rare": 30}).obs["cell_type"]) == ["rare"] * 30
+
+
 def test_proportions_come_back_as_far_as_the_model_can(cells):
     model = VaeRos(n_iterations=300, hidden=(32,), n_latent=4, n_top_genes=40, learning_rate=5e-3)
     model.fit(cells, labels_key="cell_type", validation=None, options=QUIET)

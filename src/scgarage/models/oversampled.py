@@ -1,5 +1,6 @@
 """Random oversampling as a step before any model."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -53,6 +54,13 @@ class Oversampled(GenerativeModel):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        others = [
+            base for base in cls.__bases__ if issubclass(base, GenerativeModel) and not issubclass(base, Oversampled)
+        ]
+        if others:
+            text = f"class {cls.__name__}(Oversampled, {others[0].__name__}): set inner = {others[0].__name__} instead"
+            warnings.warn(f"{text}; the old way works until 0.3", DeprecationWarning, stacklevel=2)
+            cls.inner = others[0]
         for name in ("Config", "needs_labels", "needs_counts", "knows_batches", "makes_all_genes", "extra"):
             setattr(cls, name, getattr(cls.inner, name))
 
