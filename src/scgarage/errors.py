@@ -1,8 +1,11 @@
 """What scgarage raises, and how messages name what was found."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class ScgarageError(Exception):
@@ -41,6 +44,23 @@ def examples(names: Iterable[object]) -> str:
     """Quote the first five names."""
     every = list(names)
     return listed(every[:_N_EXAMPLES]) + (", ..." if len(every) > _N_EXAMPLES else "")
+
+
+def check_numbers(*, minimum: int = 1, **numbers: int) -> None:
+    """Refuse numbers below a minimum, by the name of their argument."""
+    for name, number in numbers.items():
+        if number < minimum:
+            msg = f"{name} is {number}; expected at least {minimum}"
+            raise InputError(msg)
+
+
+def chosen_entries(registry: Mapping[str, Entry], names: Sequence[str] | None, argument: str) -> dict[str, Entry]:
+    """Return the entries asked for, all by default, in the order of the registry."""
+    unknown = [name for name in names or () if name not in registry]
+    if unknown or (names is not None and not len(names)):
+        msg = f"{argument} holds {unknown}; expected names among: {', '.join(registry)}"
+        raise InputError(msg)
+    return {name: entry for name, entry in registry.items() if names is None or name in names}
 
 
 @contextmanager

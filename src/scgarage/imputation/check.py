@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy import sparse
 
-from scgarage.errors import InputError
+from scgarage.errors import InputError, chosen_entries
 from scgarage.imputation.base import Imputer, leiden_clusters, neighbour_adjacency
 from scgarage.imputation.registry import IMPUTERS, imputer_class
 from scgarage.imputation.scenarios import SCENARIOS, Subject
@@ -235,7 +235,7 @@ def check_imputation(
     ['none', 'knn']
     """
     imputers = _imputers(methods)
-    chosen = _scenarios(scenarios)
+    chosen = chosen_entries(SCENARIOS, scenarios, "scenarios")
     cells = read_cells(adata, layer=layer, labels_key=labels_key, batch_key=batch_key, accept=COUNTS)
     counts = sparse.csr_matrix(cells.matrix, dtype=np.float32)
     genes, types = _genes_and_types(counts, cells.labels, n_top_genes, random_state)
@@ -251,13 +251,13 @@ def check_imputation(
     rows: dict[str, dict[str, float]] = {name: {} for name in imputers}
     work = [(name, scenario) for name in imputers for scenario in chosen]
     for name, scenario in track(work, description="Checking", disable=not progress, transient=True):
-        rows[name] |= SCENARIOS[scenario](subject, imputers[name])
+        rows[name] |= chosen[scenario](subject, imputers[name])
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
     settings = {
         "labels_key": labels_key,
         "batch_key": batch_key,
         "layer": layer,
-        "scenarios": chosen,
+        "scenarios": list(chosen),
         "n_cells": int(subject.counts.shape[0]),
         "n_genes": len(subject.genes),
         "random_state": random_state,
@@ -269,14 +269,6 @@ def _imputers(methods: Sequence[str] | Mapping[str, Imputer] | None) -> dict[str
     names = list(IMPUTERS) if methods is None else methods
     given = dict(names) if isinstance(names, Mapping) else {name: imputer_class(name)() for name in names}
     return {"none": IMPUTERS["none"]()} | given
-
-
-def _scenarios(names: Sequence[str] | None) -> list[str]:
-    unknown = [name for name in names or () if name not in SCENARIOS]
-    if unknown or (names is not None and not len(names)):
-        msg = f"scenarios holds {unknown}; expected names among: {', '.join(SCENARIOS)}"
-        raise InputError(msg)
-    return [name for name in SCENARIOS if names is None or name in names]
 
 
 def _genes_and_types(

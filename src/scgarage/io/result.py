@@ -155,6 +155,11 @@ def plain_value(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
+def as_sentence(text: str) -> str:
+    """Write a note as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows by column."""
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]

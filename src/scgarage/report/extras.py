@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scgarage.errors import InputError
-from scgarage.io.result import records
+from scgarage.io.result import as_sentence, records
 from scgarage.report.tables import NOTHING, Light, decimals_for, number, with_sd
 from scgarage.schema import AUDIT_CHECKS, AUDIT_GROUPS
 
@@ -110,7 +110,7 @@ def structure_part(table: pd.DataFrame) -> Part:
     return Part(
         "Clusters of the synthetic cells beside those of as many held-out real cells.", None,
         ("Genes", "Measure", "Synthetic", "Floor, real cells", "Null, independent genes", "Score"),
-        rows, [f"{note[:1].upper()}{note[1:]}." for note in notes],
+        rows, [as_sentence(note) for note in notes],
         caption=f"Leiden clusters against types, {first['n_cells']:,} cells, {first['n_repeats']} repeats, resolution "
         f"chosen by {first['chosen_by']}. The floor is the target: cells whose types are further apart than real ones "
         "are as wrong as cells whose types blur.",

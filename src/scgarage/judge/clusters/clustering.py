@@ -36,14 +36,6 @@ def read_cells(cells: AnnData, labels_key: str, layer: str | None) -> Cells:
     return Cells(log1p_cp10k(values) if kind == "counts" else values.astype(np.float32), labels)
 
 
-def check_counts(*, minimum: int = 1, **numbers: int) -> None:
-    """Refuse numbers below a minimum, by the name that error messages show."""
-    for name, number in numbers.items():
-        if number < minimum:
-            msg = f"{name} is {number}; expected at least {minimum}"
-            raise InputError(msg)
-
-
 RESOLUTIONS = tuple(float(value) for value in np.round(np.geomspace(0.05, 4.0, 24), 3))
 """Resolutions of the sweep: from one or two clusters to dozens, each 1.2 times the last."""
 

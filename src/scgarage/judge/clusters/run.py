@@ -7,15 +7,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scgarage.errors import InputError
-from scgarage.judge.clusters.clustering import (
-    RESOLUTIONS,
-    Choose,
-    ClusterSettings,
-    check_counts,
-    read_cells,
-    score_structure,
-)
+from scgarage.errors import InputError, check_numbers
+from scgarage.judge.clusters.clustering import RESOLUTIONS, Choose, ClusterSettings, read_cells, score_structure
 from scgarage.judge.clusters.selection import SELECTIONS, Selection, choose_selections, rank_genes, select_genes
 from scgarage.judge.evaluation.cells import Cells, Index, NullGenerator, PoissonNull
 from scgarage.judge.evaluation.inputs import Inputs, choose_labels_key, comparison_inputs
@@ -108,7 +101,7 @@ def score_clusters(
     >>> bool(table.loc[0, "ari"] > 0.8), table.loc[0, "chosen_by"]
     (True, 'silhouette')
     """
-    check_counts(n_repeats=n_repeats, max_cells=max_cells)
+    check_numbers(n_repeats=n_repeats, max_cells=max_cells)
     wanted = choose_selections(selection, n_top_genes)
     known = read_cells(cells, labels_key, layer)
     types = tuple(np.unique(known.labels[known.labels != UNSURE]).tolist())
@@ -234,7 +227,7 @@ def compare_clusters(
         If the data cannot be compared, the synthetic cells have no types, there are too few cells or an
         argument is out of range.
     """
-    check_counts(n_repeats=n_repeats, minimum=MIN_REPEATS)
+    check_numbers(n_repeats=n_repeats, minimum=MIN_REPEATS)
     wanted = choose_selections(selection, n_top_genes)
     labels_key = choose_labels_key(split, labels_key)
     inputs = comparison_inputs(synthetic, split, labels_key=labels_key, layer=layer, n_top_genes=split.train.n_vars)
@@ -290,7 +283,7 @@ def _narrow(inputs: Inputs, wanted: list[tuple[str, int]]) -> _Sources:
     """Select genes on train and keep those that any selection uses."""
     ranked = {name: rank_genes(SELECTIONS[name](inputs.train.log_expr)) for name, _ in wanted}
     chosen = {(name, len(genes)): genes for name, number in wanted for genes in [ranked[name][:number]]}
-    check_counts(n_top_genes=min(number for _, number in chosen), minimum=2)
+    check_numbers(n_top_genes=min(number for _, number in chosen), minimum=2)
     genes = np.unique(np.concatenate(list(chosen.values())))
     value, floor = (Cells(cells.log_expr[:, genes], cells.labels) for cells in (inputs.synthetic, inputs.test))
     columns = {key: np.searchsorted(genes, selected) for key, selected in chosen.items()}

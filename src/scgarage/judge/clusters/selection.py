@@ -84,17 +84,10 @@ _ITERATIONS = 100
 _TOLERANCE = 1e-10
 
 
-def cv2(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    r"""Return the squared coefficient of variation of every gene, on CP10k values.
-
-    .. math:: CV^2_j = v_j / m_j^2
-
-    Examples
-    --------
-    >>> cv2(np.log1p(np.array([[1.0], [3.0]]))).round(3).tolist()
-    [0.5]
-    """
-    return _cv2(GeneMoments.of(log_expr))
+def cv2(moments: GeneMoments) -> NDArray[np.float64]:
+    r"""Return the squared coefficient of variation of every gene, :math:`v_j / m_j^2`; NaN for a silent one."""
+    silent = moments.mean == 0
+    return np.where(silent, np.nan, moments.variance / np.where(silent, 1.0, moments.mean) ** 2)
 
 
 def cv2_score(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -112,7 +105,7 @@ def cv2_score(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArra
     Brennecke et al., Nature Methods 2013, doi:10.1038/nmeth.2645.
     """
     moments = GeneMoments.of(log_expr)
-    variation = _cv2(moments)
+    variation = cv2(moments)
     score = np.full(len(variation), -np.inf)
     usable = (moments.n_detected >= MIN_CELLS) & (variation > 0)
     if usable.any():
@@ -146,26 +139,10 @@ def fit_trend(mean: NDArray[np.float64], variation: NDArray[np.float64]) -> tupl
     return float(coefficients[0]), float(coefficients[1])
 
 
-def _cv2(moments: GeneMoments) -> NDArray[np.float64]:
+def fano(moments: GeneMoments) -> NDArray[np.float64]:
+    r"""Return the Fano factor of every gene, :math:`v_j / m_j` (Fano 1947, doi:10.1103/PhysRev.72.26)."""
     silent = moments.mean == 0
-    return np.where(silent, np.nan, moments.variance / np.where(silent, 1.0, moments.mean) ** 2)
-
-
-def fano(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    r"""Return the Fano factor of every gene, on CP10k values.
-
-    .. math:: F_j = v_j / m_j
-
-    References
-    ----------
-    Fano, Physical Review 1947, doi:10.1103/PhysRev.72.26.
-
-    Examples
-    --------
-    >>> fano(np.log1p(np.array([[1.0, 0.0], [3.0, 0.0]]))).round(3).tolist()
-    [1.0, nan]
-    """
-    return _fano(GeneMoments.of(log_expr))
+    return np.where(silent, np.nan, moments.variance / np.where(silent, 1.0, moments.mean))
 
 
 def fano_score(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -178,18 +155,13 @@ def fano_score(log_expr: sparse.csr_matrix | NDArray[np.floating[Any]]) -> NDArr
     selects the genes of *lowest* Fano factor; :func:`scgarage.judge.legacy.legacy_clusters` does too.)
     """
     moments = GeneMoments.of(log_expr)
-    factors = _fano(moments)
+    factors = fano(moments)
     expressed = moments.mean > 0
     score = np.full(len(factors), -np.inf)
     if expressed.any():
         expected = np.median(factors[expressed]) * moments.mean
         score[expressed] = clipped_variance(log_expr, moments, expected)[expressed] / moments.mean[expressed]
     return score
-
-
-def _fano(moments: GeneMoments) -> NDArray[np.float64]:
-    silent = moments.mean == 0
-    return np.where(silent, np.nan, moments.variance / np.where(silent, 1.0, moments.mean))
 
 
 N_COMPONENTS = 3

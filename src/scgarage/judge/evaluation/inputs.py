@@ -16,6 +16,8 @@ from scgarage.judge.evaluation.cells import Cells, NormalNull, NullGenerator, Po
 from scgarage.pp import Split
 from scgarage.schema import UNS_KEY, UNSURE, ValueKind
 
+PARTS = ("train", "validation", "test")
+
 ONE_TYPE = "cell"
 """Type of all cells where no types are known."""
 
@@ -32,7 +34,10 @@ def choose_labels_key(split: Split, labels_key: str | None) -> str:
 
 def real_labels(split: Split, key: str | None) -> dict[str, NDArray[np.str_]]:
     """Return the types of the cells of each part; without a column they are all :data:`ONE_TYPE`."""
-    return {name: _complete(getattr(split, name), key) for name in ("train", "validation", "test")}
+    parts = {name: getattr(split, name) for name in PARTS}
+    if key is None:
+        return {name: np.full(cells.n_obs, ONE_TYPE) for name, cells in parts.items()}
+    return {name: real_column(cells, key) for name, cells in parts.items()}
 
 
 def synthetic_labels(
@@ -55,12 +60,11 @@ def synthetic_labels(
     return found
 
 
-def _complete(cells: AnnData, key: str | None) -> NDArray[np.str_]:
-    if key is None:
-        return np.full(cells.n_obs, ONE_TYPE)
+def real_column(cells: AnnData, key: str, *, argument: str = "labels_key") -> NDArray[np.str_]:
+    """Return a complete column of the real cells' ``obs`` as strings."""
     if key not in cells.obs:
         columns = ", ".join(map(repr, cells.obs.columns)) or "none"
-        msg = f"the real cells' obs has no {key!r}; pass labels_key= one of: {columns}"
+        msg = f"the real cells' obs has no {key!r}; pass {argument}= one of: {columns}"
         raise InputError(msg)
     if cells.obs[key].isna().any():
         msg = f"obs[{key!r}] of the real cells has missing values; fill or drop those cells"
@@ -99,9 +103,6 @@ def _same(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
     return all(np.array_equal(np.asarray(theirs.get(key)), np.asarray(ours.get(key))) for key in SPLIT_KEYS)
 
 
-PARTS = ("train", "validation", "test")
-
-
 @dataclass(frozen=True)
 class Inputs:
     """Everything that is the same in all repeats."""
@@ -136,7 +137,7 @@ def comparison_inputs(
         notes.append("The real cells have no types (labels_key=): nothing is said about types")
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     synthetic_layer = layer if layer in synthetic.layers else None
-    kind = _shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
+    kind = shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
     values = _csr(split.train, layer)
     null: NullGenerator
     if kind == "counts":
@@ -158,7 +159,8 @@ def comparison_inputs(
     )
 
 
-def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
+def shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
+    """Return what the values of both are, which must be the same and one of two kinds."""
     for name, kind in (("real", real), ("synthetic", synthetic)):
         if kind not in {"counts", "log-normalised"}:
             msg = f"the {name} values are {kind}; the judge needs counts or log-normalised values (see layer=)"

@@ -7,7 +7,7 @@ import numpy as np
 from anndata import AnnData
 from rich.progress import track
 
-from scgarage.errors import InputError
+from scgarage.errors import InputError, check_numbers, chosen_entries
 from scgarage.judge.evaluation.cells import describe_cells
 from scgarage.judge.evaluation.comparison import TYPE_METRICS, Comparison, Record, TypeNumbers, draw, measure_all
 from scgarage.judge.evaluation.inputs import Inputs, comparison_inputs
@@ -110,7 +110,7 @@ def evaluate(
     chosen = _choose(metrics, profile)
     n_repeats = N_REPEATS[profile] if n_repeats is None else n_repeats
     max_cells = MAX_CELLS[profile] if max_cells is None else max_cells
-    _check_numbers(n_repeats=n_repeats, n_top_genes=n_top_genes, n_pcs=n_pcs, max_cells=max_cells)
+    check_numbers(n_repeats=n_repeats, n_top_genes=n_top_genes, n_pcs=n_pcs, max_cells=max_cells)
     inputs = comparison_inputs(synthetic, split, labels_key=labels_key, layer=layer, n_top_genes=n_top_genes)
     if inputs.labels_key is None:
         chosen = _without_types(chosen, asked_for=metrics is not None, columns=split.train.obs.columns)
@@ -128,28 +128,15 @@ def evaluate(
     return Evaluation(table, settings, synthetic, split, types.table(), types.confusion())
 
 
-def _check_numbers(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            msg = f"{name} is {number}; expected at least 1"
-            raise InputError(msg)
-
-
 def _choose(names: Sequence[str] | None, profile: str) -> dict[str, Metric]:
     """Return the metrics asked for, or those of the profile, in the order of the registry."""
     if profile not in N_REPEATS:
         msg = f"profile is {profile!r}; expected one of: {', '.join(N_REPEATS)}"
         raise InputError(msg)
-    unknown = [name for name in names or () if name not in METRICS]
-    if unknown or (names is not None and not len(names)):
-        msg = f"metrics holds {unknown}; expected names among: {', '.join(METRICS)}"
-        raise InputError(msg)
+    if names is not None:
+        return chosen_entries(METRICS, names, "metrics")
     within = ("quick",) if profile == "quick" else ("quick", "full")
-    return {
-        name: metric
-        for name, metric in METRICS.items()
-        if (metric.profile in within if names is None else name in names)
-    }
+    return {name: metric for name, metric in METRICS.items() if metric.profile in within}
 
 
 def _without_types(metrics: dict[str, Metric], *, asked_for: bool, columns: Iterable[str]) -> dict[str, Metric]:

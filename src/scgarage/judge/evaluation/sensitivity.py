@@ -3,8 +3,6 @@
 # ruff: noqa: ARG001  (every defect has the same signature)
 
 from collections.abc import Callable, Mapping, Sequence
-
-# ruff: noqa: ARG001  (every defect has the same signature)
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +15,7 @@ from scipy import sparse
 
 from scgarage.errors import InputError
 from scgarage.io.cells import value_kind
+from scgarage.judge.evaluation.cells import RARE_SHARE
 from scgarage.judge.evaluation.inputs import choose_labels_key
 from scgarage.judge.evaluation.run import evaluate
 from scgarage.metrics.metric import loss
@@ -30,9 +29,6 @@ DROPPED = 0.2
 
 VARIANCE_KEPT = 0.7
 """Share of the variance within a type that shrinking keeps."""
-
-RARE = 0.05
-"""Share of the cells below which a type is rare."""
 
 Counts = sparse.csr_matrix
 Dense = NDArray[np.float64]
@@ -83,7 +79,7 @@ def merged_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> A
     counts, labels = _counts(cells), _labels(cells, labels_key)
     names, sizes, profiles = _profiles(counts, labels)
     first = int(np.argmax(sizes))
-    common = sizes >= RARE * len(labels)
+    common = sizes >= RARE_SHARE * len(labels)
     common[np.argsort(-sizes, kind="stable")[:2]] = True
     second = int(np.argmax(np.where(common, _distance(profiles, first), -1)))
     rows, others = (np.flatnonzero(labels == names[number]) for number in (first, second))
@@ -96,7 +92,7 @@ def merged_rare_types(cells: AnnData, labels_key: str, *, random_state: int = 0)
     rng = np.random.default_rng(random_state)
     counts, labels = _counts(cells), _labels(cells, labels_key)
     names, sizes, profiles = _profiles(counts, labels)
-    rare = sizes < RARE * len(labels)
+    rare = sizes < RARE_SHARE * len(labels)
     rare[np.argmin(sizes)] |= not rare.any()
     rows, partners = [], []
     for number in np.flatnonzero(rare):
@@ -195,7 +191,7 @@ REMOVED = 0.7
 def lost_rare_type(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
     """Return the cells without the commonest rare type; without the rarest type where none is rare."""
     shares = cells.obs[labels_key].astype(str).value_counts(normalize=True)
-    rare = shares[shares < RARE]
+    rare = shares[shares < RARE_SHARE]
     lost = (rare if len(rare) else shares.iloc[-1:]).index[0]
     return cells[(cells.obs[labels_key].astype(str) != lost).to_numpy()].copy()
 
@@ -224,7 +220,7 @@ def mislabelled_rare_types(cells: AnnData, labels_key: str, *, random_state: int
     rng = np.random.default_rng(random_state)
     labels = cells.obs[labels_key].astype(str).to_numpy(dtype=object)
     shares = cells.obs[labels_key].astype(str).value_counts(normalize=True)
-    names = shares.index[shares < RARE] if (shares < RARE).any() else shares.index[-1:]
+    names = shares.index[shares < RARE_SHARE] if (shares < RARE_SHARE).any() else shares.index[-1:]
     is_rare = np.isin(labels.astype(str), names)
     rare = rng.permutation(np.flatnonzero(is_rare))[: max(1, int(is_rare.sum()) // 2)]
     common = rng.choice(np.flatnonzero(~is_rare), len(rare), replace=False)
@@ -280,9 +276,6 @@ ONE_BATCH = Defect(one_batch, ("c2st_forest", "sliced_wasserstein", "mmd2"))
 """Needs ``batch_key=``; :func:`~scgarage.judge.evaluation.sensitivity.sensitivity_matrix` adds it where it is given."""
 
 
-FLAGGED = 3.0
-"""A metric sees a defect when value and floor differ by more than as many standard deviations."""
-
 ROUNDING = 1e-9
 """Differences and deviations up to this are rounding errors."""
 
@@ -324,11 +317,6 @@ def sensitivity_matrix(
         )  # fmt: skip
         rows[name] = _deviations(result.table)
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def blind_metrics(matrix: pd.DataFrame, *, threshold: float = FLAGGED) -> list[str]:
-    """Return the columns of a sensitivity matrix that see no defect."""
-    return [str(name) for name in matrix.columns[~(matrix > threshold).any(axis=0)]]
 
 
 def _deviations(table: pd.DataFrame) -> dict[str, float]:

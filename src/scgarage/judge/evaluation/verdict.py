@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from scgarage.io.result import as_sentence, records
 from scgarage.judge.evaluation.cells import RARE_SHARE, THEORY
 from scgarage.judge.evaluation.table import FEW_CELLS, NO_COUNTS, TOO_FEW_MATCHED
 
@@ -307,7 +308,7 @@ def verdict(table: pd.DataFrame, *, type_counts: TypeCounts | None = None, notes
         findings.append(found[MISSING])
         level = max(level, found[MISSING].level)
     sentences = [finding.sentence for finding in findings]
-    sentences += _not_judged(table) + [f"{note[:1].upper()}{note[1:]}." for note in notes]
+    sentences += _not_judged(table) + [as_sentence(note) for note in notes]
     return Verdict(_headline(level, findings), sentences, LEVELS[level])
 
 
@@ -342,8 +343,7 @@ def find(table: pd.DataFrame, type_counts: TypeCounts | None) -> dict[tuple[str,
 
 def _measured(table: pd.DataFrame) -> dict[tuple[str, str], Row]:
     """Return the rows with a value, by metric and group."""
-    records = table[table["value"].notna()].to_dict("records")
-    return {(str(row["metric"]), str(row["group"])): {str(key): row[key] for key in row} for row in records}
+    return {(str(row["metric"]), str(row["group"])): row for row in records(table[table["value"].notna()])}
 
 
 def _is_type(metric: str, group: str) -> bool:

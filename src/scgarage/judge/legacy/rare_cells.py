@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score, recall_score
 
-from scgarage.errors import InputError, SamplingError, TrainingError, listed
+from scgarage.errors import InputError, SamplingError, TrainingError, check_numbers, listed
 from scgarage.judge.rare import Augmenter
 from scgarage.judge.rare.augmenters import Comparator, RealCells, TrainingSet, make_cells, nothing, ros
 from scgarage.pp import select_hvg
@@ -167,9 +167,7 @@ def legacy_rare_cells(
 def _check(
     augmenters: Mapping[str, Augmenter], *, n_repeats: int, added_per_cell: int, randomised_labels: float
 ) -> None:
-    if n_repeats < 1 or added_per_cell < 1:
-        msg = f"n_repeats is {n_repeats} and added_per_cell {added_per_cell}; expected at least 1 each"
-        raise InputError(msg)
+    check_numbers(n_repeats=n_repeats, added_per_cell=added_per_cell)
     if not 0 <= randomised_labels <= 1:
         msg = f"randomised_labels is {randomised_labels}; expected a share between 0 and 1"
         raise InputError(msg)

@@ -6,7 +6,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scgarage.errors import InputError
+from scgarage.errors import InputError, check_numbers
 from scgarage.io.cells import guard, match_genes, validate_expression
 from scgarage.judge.legacy.rare_cells import PROTOCOL
 from scgarage.judge.rare.augmenters import normalise
@@ -73,9 +73,7 @@ def legacy_wasserstein(
     >>> table["wasserstein_by_rows"].round(3).tolist()
     [0.416, 0.419, 0.419]
     """
-    if max_cells < 1:
-        msg = f"max_cells is {max_cells}; expected at least 1"
-        raise InputError(msg)
+    check_numbers(max_cells=max_cells)
     real = guard(real)
     if real.n_obs < 2:
         msg = f"there are {real.n_obs} real cells; the control of real against real cells needs at least 2"

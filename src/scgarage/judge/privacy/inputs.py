@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, match_genes, obs_column, value_kind
+from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, match_genes, value_kind
 from scgarage.judge.evaluation.cells import rare_types
 from scgarage.judge.evaluation.comparison import REFERENCE_LIMIT, halve
-from scgarage.judge.evaluation.inputs import OTHER_SPLIT, origin_notes
+from scgarage.judge.evaluation.inputs import OTHER_SPLIT, origin_notes, real_column, shared_kind
 from scgarage.judge.privacy.copies import exact_copies
 from scgarage.pp import Components, Split, select_hvg
 from scgarage.schema import UNS_KEY, ValueKind
@@ -76,19 +76,9 @@ class Population:
         return cls(
             values[:, genes],
             library_size(values) if counts else None,
-            np.full(cells.n_obs, "cell") if labels_key is None else column(cells, labels_key),
-            None if donor_key is None else column(cells, donor_key),
+            np.full(cells.n_obs, "cell") if labels_key is None else real_column(cells, labels_key),
+            None if donor_key is None else real_column(cells, donor_key, argument="donor_key"),
         )
-
-
-def column(cells: AnnData, key: str) -> NDArray[np.str_]:
-    """Return a complete column of the real cells' ``obs`` as strings."""
-    return obs_column(
-        cells,
-        key,
-        absent="the real cells' obs has no {key!r}; available: {columns}",
-        gaps="obs[{key!r}] of the real cells has missing values; fill or drop those cells",
-    )
 
 
 N_TOP_GENES = 1000
@@ -222,7 +212,7 @@ def audit_inputs(
     keys = {"labels_key": labels_key or split.labels_key, "donor_key": donor_key or split.donor_key}
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     synthetic_layer = layer if layer in synthetic.layers else None
-    kind = _shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
+    kind = shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
     modelled, genes = _modelled(synthetic)
     counts = kind == "counts"
     parts = {
@@ -243,17 +233,6 @@ def audit_inputs(
         notes=(*origin, *modelled, *notes),
         other_split=OTHER_SPLIT in origin,
     )
-
-
-def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
-    for name, kind in (("real", real), ("synthetic", synthetic)):
-        if kind not in {"counts", "log-normalised"}:
-            msg = f"the {name} values are {kind}; the audit needs counts or log-normalised values (see layer=)"
-            raise InputError(msg)
-    if real != synthetic:
-        msg = f"the real values are {real} and the synthetic ones {synthetic}; give both in the same form (layer=)"
-        raise InputError(msg)
-    return real
 
 
 def _modelled(synthetic: AnnData) -> tuple[list[str], NDArray[np.intp]]:

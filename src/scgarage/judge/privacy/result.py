@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from scgarage.io.result import FileResult
+from scgarage.io.result import FileResult, as_sentence
 from scgarage.schema import AUDIT_CHECKS, AUDIT_GROUPS
 
 MIN_CELLS = 20
@@ -140,7 +140,7 @@ def describe(level: Level, why: Sequence[str], findings: Sequence[Finding], note
     """Return the sentences of an audit: headline, findings, open questions, notes, and what is not proven."""
     headline = {
         "fail": f"Fail: training cells can be told from others. {'; '.join(why)}.",
-        "weak": f"Weak: no check fails, and that says little. {_sentence('; '.join(why))}",
+        "weak": f"Weak: no check fails, and that says little. {as_sentence('; '.join(why))}",
         "pass": "Pass: none of these checks tells training cells from other real cells by more than the stated limits.",
     }[level]
     shown = [finding for finding in findings if finding.group == "all" or finding.passed is False]
@@ -151,7 +151,7 @@ def describe(level: Level, why: Sequence[str], findings: Sequence[Finding], note
     unsaid = [f"For {AUDIT_GROUPS[group]} some checks cannot say: {obstacle}." for group, obstacle in open_]
     wide = {f.group for f in findings if f.group != "all" and f.passed is None and not f.obstacle}
     unsaid += [f"For {AUDIT_GROUPS[group]} some intervals are too wide to say." for group in sorted(wide)]
-    return [headline, *found, *unsaid, *map(_sentence, notes), *NOT_PROVEN]
+    return [headline, *found, *unsaid, *map(as_sentence, notes), *NOT_PROVEN]
 
 
 def _title(finding: Finding) -> str:
@@ -167,10 +167,6 @@ def _number(finding: Finding) -> str:
     side = "at most" if threshold.worse == "higher" else "at least"
     limit = "" if np.isnan(finding.low) else f", limit {side} {threshold.limit:g}"
     return f"{_title(finding)}: {finding.value:.3f}{interval}; fresh cells {finding.floor:.3f}{limit}{failed}"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 @dataclass(frozen=True, eq=False, repr=False)

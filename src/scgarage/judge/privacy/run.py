@@ -7,7 +7,7 @@ import pandas as pd
 from anndata import AnnData
 from sklearn.neighbors import NearestNeighbors
 
-from scgarage.errors import InputError, SamplingError
+from scgarage.errors import SamplingError, check_numbers
 from scgarage.judge.evaluation.comparison import halve
 from scgarage.judge.privacy.checks import (
     Scene,
@@ -137,7 +137,7 @@ def audit(
     >>> audit(split.train, split).verdict
     'fail'
     """
-    _check_numbers(n_pcs=n_pcs, max_cells=max_cells)
+    check_numbers(n_pcs=n_pcs, max_cells=max_cells)
     split = as_split(real, holdout, labels_key, donor_key)
     inputs = audit_inputs(
         synthetic, split, labels_key=labels_key, donor_key=donor_key, seed_names=seed_names, layer=layer
@@ -159,13 +159,6 @@ def audit(
         sentences=tuple(describe(level, why, findings, notes)),
         settings=inputs.settings | settings,
     )
-
-
-def _check_numbers(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            msg = f"{name} is {number}; expected at least 1"
-            raise InputError(msg)
 
 
 def _division(inputs: Inputs, rng: np.random.Generator) -> tuple[Division | None, list[str]]:

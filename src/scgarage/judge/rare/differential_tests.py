@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.stats import false_discovery_control
 
-from scgarage.errors import InputError
+from scgarage.errors import InputError, check_numbers
 from scgarage.io.result import FileResult
 from scgarage.judge.rare.augmenters import Augmenter, RealCells, make_cells
 from scgarage.pp import select_hvg
@@ -162,10 +162,8 @@ def de_null_check(
     >>> bool(check.shares().loc["real and synthetic", "genes_called"] > 0)
     True
     """
-    for name, number, least in (("n_real", n_real, 2), ("n_synthetic", n_synthetic, 1), ("n_runs", n_runs, 1)):
-        if number < least:
-            msg = f"{name} is {number}; expected at least {least}"
-            raise InputError(msg)
+    check_numbers(minimum=2, n_real=n_real)
+    check_numbers(n_synthetic=n_synthetic, n_runs=n_runs)
     real = RealCells.of(train, labels_key=labels_key, layer=layer, max_cells=train.n_obs)
     counts = np.bincount(real.codes)
     eligible = np.flatnonzero(counts >= 2 * n_real)

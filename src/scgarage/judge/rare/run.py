@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,12 @@ from anndata import AnnData
 from rich.progress import track
 from sklearn.utils.parallel import Parallel, delayed
 
-from scgarage.errors import InputError, listed
+from scgarage.errors import InputError, chosen_entries, listed
 from scgarage.judge.rare.augmenters import COMPARATORS, Augmenter, RealCells
 from scgarage.judge.rare.pipelines import PIPELINES
 from scgarage.judge.rare.result import RareUtility
 from scgarage.judge.rare.scores import DESIGNS, QUICK, Contest, Design, Fold, UtilitySettings, folds, score_fold
 
-Entry = TypeVar("Entry")
 Task: TypeAlias = tuple[str, RealCells, Fold]
 
 
@@ -108,9 +107,9 @@ def rare_utility(
     """
     sizes = _sizes(settings, quick=quick)
     contest = Contest(
-        comparators=_choose(COMPARATORS, comparators, "comparators"),
+        comparators=chosen_entries(COMPARATORS, comparators, "comparators"),
         augmenters=_check_names(augmenters),
-        pipelines=_choose(PIPELINES, pipelines, "pipelines"),
+        pipelines=chosen_entries(PIPELINES, pipelines, "pipelines"),
         synthetic_only=synthetic_only,
         settings=sizes,
     )
@@ -122,7 +121,7 @@ def rare_utility(
     real = {}
     for name, adata in tables.items():
         real[name] = RealCells.of(adata, **reading, random_state=random_state)
-    wanted = list(_choose({design: design for design in DESIGNS}, designs, "designs"))
+    wanted = list(chosen_entries({design: design for design in DESIGNS}, designs, "designs"))
     tasks = _tasks(real, wanted, sizes, random_state)
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(score_fold)(*task, contest, random_state=_seed(random_state, task[2].split)) for task in tasks
@@ -160,15 +159,6 @@ def _sizes(settings: UtilitySettings | None, *, quick: bool) -> UtilitySettings:
         msg = "quick=True brings its own settings; pass settings= or quick=True, not both"
         raise InputError(msg)
     return QUICK if quick else settings or UtilitySettings()
-
-
-def _choose(registry: Mapping[str, Entry], names: Sequence[str] | None, argument: str) -> dict[str, Entry]:
-    """Return the entries asked for, in the order of the registry."""
-    unknown = [name for name in names or () if name not in registry]
-    if unknown or (names is not None and not len(names)):
-        msg = f"{argument} holds {unknown}; expected names among: {', '.join(registry)}"
-        raise InputError(msg)
-    return {name: entry for name, entry in registry.items() if names is None or name in names}
 
 
 def _check_names(augmenters: Mapping[str, Augmenter]) -> dict[str, Augmenter]:

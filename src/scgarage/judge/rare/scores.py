@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import precision_recall_curve
 
-from scgarage.errors import InputError
+from scgarage.errors import InputError, check_numbers
 from scgarage.judge.rare.augmenters import Augmenter, Comparator, RealCells, TrainingSet, make_cells
 from scgarage.judge.rare.pipelines import Pipeline, Tuning, choose_inverse_penalty
 from scgarage.pp import select_hvg
@@ -57,10 +57,8 @@ class UtilitySettings:
     max_cells: int = 4000
 
     def __post_init__(self) -> None:
-        for name in ("n_splits", "n_added", "n_top_genes", "n_targets", "n_trees", "max_cells"):
-            if getattr(self, name) < 1:
-                msg = f"{name} is {getattr(self, name)}; expected at least 1"
-                raise InputError(msg)
+        names = ("n_splits", "n_added", "n_top_genes", "n_targets", "n_trees", "max_cells")
+        check_numbers(**{name: getattr(self, name) for name in names})
         if not self.n_training_cells or min(self.n_training_cells) < 3:
             msg = f"n_training_cells is {self.n_training_cells}; expected numbers of at least 3 cells"
             raise InputError(msg)
