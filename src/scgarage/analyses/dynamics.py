@@ -175,10 +175,11 @@ def generate_between(
     space = Components.fit(expr[np.concatenate([between, *aside])], n_pcs, random_state=random_state)
     one, other = (counts[rng.choice(rows, len(times))] for rows in given)
     mixed = log1p_cp10k(mix_counts(one, other, times, rng))
+    nearest = pairwise_distances_argmin(space.transform(mixed), space.transform(expr[train]))
     made = {
         "garage": read_cells(interpolate_types(model, start, end, times, random_state=random_state)).log_expr,
         "mixed counts": mixed,
-        "nearest observed": expr[train][_nearest(space.transform(mixed), space.transform(expr[train]))],
+        "nearest observed": expr[train][nearest],
         "ends": expr[np.concatenate([rows[: -(-len(real) // 2)] for rows in given])],
         "floor": expr[floor],
     }
@@ -205,8 +206,3 @@ def _metrics(
         "error": float(np.sqrt(np.mean((found - truth) ** 2))),
     }
     return changes | compare(real, cells, space, random_state=random_state)
-
-
-def _nearest(cells: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the row of the nearest of the others for each cell."""
-    return np.asarray(pairwise_distances_argmin(cells, others), dtype=np.int64)

@@ -260,7 +260,7 @@ class ScGan(AdversarialTraining, ConditionalModel):
         critic = ProjectionCritic(features, n_features, n_categories=(n_types,))
         if game.objective.shift_invariant:
             critic.score = nn.Linear(n_features, 1, bias=False)
-        game.prepare(critic)
+        game.apply_to(critic)
         return nn.ModuleDict({"generator": generator, "critic": critic})
 
     def fake(self, generator: nn.Module, batch: Batch) -> Tensor:
