@@ -6,7 +6,7 @@ import pytest
 
 import scgarage as sg
 from scgarage.analyses import analyse_attention, compare_explanations, published_scores
-from scgarage.analyses.attention import neighbour_distance
+from scgarage.analyses.attention import mean_neighbour_distance
 from scgarage.errors import InputError, OutputExistsError
 from scgarage.pp.graph import knn_graph
 from scgarage.seeds import GATSettings
@@ -116,12 +116,12 @@ def test_published_selection_is_mostly_the_end_of_the_file_whatever_the_data(gra
     assert 0.83 < chosen.mean() / 400 < 0.9
 
 
-def test_neighbour_distance_is_the_mean_length_of_the_edges(graph):
+def test_mean_neighbour_distance_is_the_mean_length_of_the_edges(graph):
     points, edges = graph
     lengths = np.linalg.norm(points[:, None] - points[None], axis=2)
     expected = np.sort(lengths, axis=1)[:, 1:6].mean(axis=1)
-    np.testing.assert_allclose(neighbour_distance(points, edges), expected, rtol=1e-5)
-    np.testing.assert_allclose(neighbour_distance(3 * points, edges), 3 * expected, rtol=1e-5)
+    np.testing.assert_allclose(mean_neighbour_distance(points, edges), expected, rtol=1e-5)
+    np.testing.assert_allclose(mean_neighbour_distance(3 * points, edges), 3 * expected, rtol=1e-5)
 
 
 def test_recalls_and_correlations_of_known_scores():

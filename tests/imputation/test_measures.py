@@ -16,7 +16,7 @@ from scgarage.imputation import (
     share_different,
     type_agreement,
 )
-from scgarage.imputation.base import neighbour_adjacency
+from scgarage.pp.graph import neighbour_adjacency
 
 
 def test_matches_numpy():

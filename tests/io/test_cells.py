@@ -13,11 +13,16 @@ from scipy import sparse
 from scgarage.datasets import pbmc68k, simulate
 from scgarage.errors import InputError
 from scgarage.io.cells import (
+    USABLE,
+    as_text,
     counts_from_log_expr,
     expression_matrix,
     library_size,
     log1p_cp10k,
     match_genes,
+    obs_column,
+    read_cells,
+    recorded_totals,
     validate_expression,
     validate_labels,
     value_kind,
@@ -383,3 +388,69 @@ def test_repeated_gene_names_cannot_be_matched(adata):
     adata.var_names = ["a", "a", *adata.var_names[2:]]
     with pytest.raises(InputError, match="occur more than once"):
         match_genes(adata, pd.Index([f"gene_{number}" for number in range(60)]))
+
+
+@pytest.fixture
+def mixed() -> AnnData:
+    cells = simulate(n_cells=40, n_genes=30, n_types=2, n_batches=2)
+    cells.layers["raw"] = cells.X.copy()
+    cells.X = log1p_cp10k(cells.X).toarray().astype(np.float64)
+    return cells
+
+
+def test_cells_are_values_kind_genes_and_what_follows_from_counts(mixed):
+    cells = read_cells(mixed, layer="raw", labels_key="cell_type", batch_key="batch")
+    assert (cells.kind, cells.matrix.dtype, cells.genes.equals(mixed.var_names)) == ("counts", np.float32, True)
+    assert_array_equal(cells.csr.toarray(), mixed.layers["raw"].toarray())
+    assert_array_equal(cells.totals, library_size(mixed.layers["raw"]))
+    assert_array_equal(cells.log_expr.toarray(), log1p_cp10k(mixed.layers["raw"]).toarray())
+    assert_array_equal(cells.labels, mixed.obs["cell_type"].astype(str))
+    assert_array_equal(cells.batches, mixed.obs["batch"].astype(str))
+
+
+def test_logarithms_stay_as_they_are_and_have_no_totals(mixed):
+    cells = read_cells(mixed, accept=USABLE)
+    assert (cells.kind, cells.totals, cells.labels, cells.batches) == ("log-normalised", None, None, None)
+    assert cells.matrix is mixed.X
+    assert cells.log_expr.dtype == np.float32
+    assert_array_equal(cells.log_expr.toarray(), mixed.X.astype(np.float32))
+
+
+def test_a_missing_layer_is_refused_unless_x_may_stand_in(mixed):
+    with pytest.raises(InputError, match="no 'gone'"):
+        read_cells(mixed, layer="gone")
+    assert read_cells(mixed, layer="gone", or_x=True).kind == "log-normalised"
+    assert read_cells(mixed, layer="raw", or_x=True).kind == "counts"
+
+
+def test_values_are_checked_only_when_kinds_are_named(mixed):
+    mixed.X[0] = 0
+    assert read_cells(mixed).kind == "log-normalised"
+    with pytest.raises(InputError, match="no expression at all"):
+        read_cells(mixed, accept=USABLE)
+    with pytest.raises(InputError, match="expected: counts"):
+        read_cells(mixed[1:].copy(), accept=("counts",))
+    mixed.X[0] = np.nan
+    assert read_cells(mixed, kind="log-normalised").kind == "log-normalised"
+
+
+def test_columns_are_text_and_complete():
+    cells = labelled([1, 2, None], batch=["x", "y", "z"])
+    assert obs_column(cells, "batch").tolist() == ["x", "y", "z"]
+    assert as_text(cells.obs["cell_type"]).tolist() == ["1.0", "2.0", "unsure"]
+    with pytest.raises(InputError, match=r"obs\['cell_type'\] has 1 missing values"):
+        obs_column(cells, "cell_type")
+    with pytest.raises(InputError, match="has no 'donor'; available: 'cell_type', 'batch'"):
+        obs_column(cells, "donor")
+    with pytest.raises(InputError, match=r"^no 'donor' among 'cell_type', 'batch'$"):
+        obs_column(cells, "donor", absent="no {key!r} among {columns}")
+
+
+def test_totals_of_quality_control_are_found(mixed):
+    assert recorded_totals(mixed) is None
+    mixed.obs["total_counts"] = 7
+    assert recorded_totals(mixed).tolist() == [7.0] * 40
+
+
+def test_good_labels_come_back_as_text():
+    assert validate_labels(labelled([1, 2] * 5), "cell_type").tolist() == ["1", "2"] * 5

@@ -51,7 +51,7 @@ def test_losses_are_those_of_the_objective_and_its_penalties(cells, critic):
 @pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"began", "mmd", "wasserstein"}))
 def test_generator_loss_is_the_objectives(name, cells, critic):
     game, objective = Game(OBJECTIVES[name]()), OBJECTIVES[name]()
-    game.prepare(critic)
+    game.apply_to(critic)
     expected = objective.generator_loss(critic(cells[1]), critic(cells[0]))
     torch.testing.assert_close(game.generator_loss(critic, critic, *cells), expected)
 
@@ -67,7 +67,7 @@ def test_order_of_cells_is_irrelevant(cells, critic):
 def test_balance_of_began_moves_by_hand(cells):
     network = nn.Linear(3, 3)
     game = Game(BEGAN(gamma=0.5, rate=0.1))
-    game.prepare(network)
+    game.apply_to(network)
     losses = game.critic_losses(network, lambda x: reconstruction_error(x, network(x)), *cells)
     before = copy.deepcopy(game.now(network))
     game.after_critic_step(network, losses)
@@ -78,13 +78,13 @@ def test_balance_of_began_moves_by_hand(cells):
 
 def test_multiplier_of_fisher_moves_only_when_it_is_one(cells, critic):
     game = Game(Fisher(rho=0.5))
-    game.prepare(critic)
+    game.apply_to(critic)
     losses = game.critic_losses(critic, critic, *cells)
     game.after_critic_step(critic, losses)
     omega = Fisher().second_moment(critic(cells[0]), critic(cells[1]))
     torch.testing.assert_close(game.now(critic).multiplier, 0.5 * (omega.detach() - 1))
     plain = nn.Linear(3, 1)
-    Game(Fisher("penalty", 10.0)).prepare(plain)
+    Game(Fisher("penalty", 10.0)).apply_to(plain)
     assert "objective_state" not in plain.state_dict()
 
 

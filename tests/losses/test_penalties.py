@@ -126,7 +126,7 @@ def critic_penalty():
 def test_hooks_train_a_critic_and_draw_from_the_generator_only(name):
     penalty = PENALTIES[name]()
     network = critic_penalty()
-    penalty.prepare(network)
+    penalty.apply_to(network)
     real, fake = torch.rand(10, 4), torch.rand(10, 4)
     state = torch.get_rng_state()
     one, two = (penalty.loss(network.eval(), real, fake, generator=torch.Generator().manual_seed(1)) for _ in range(2))
@@ -144,7 +144,7 @@ def test_base_changes_nothing():
     network = critic_penalty()
     before = [p.clone() for p in network.parameters()]
     penalty = Penalty()
-    penalty.prepare(network)
+    penalty.apply_to(network)
     penalty.after_step(network)
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
     assert penalty.loss(network, torch.rand(3, 4), torch.rand(3, 4)).item() == 0
@@ -224,7 +224,7 @@ def steepest(function, seed=0):
 
 
 def warmed(net, n_steps=60):
-    SpectralNorm().prepare(net)
+    SpectralNorm().apply_to(net)
     for _ in range(n_steps):
         net(torch.zeros(2, 6))
     return net.eval().double()
@@ -241,7 +241,7 @@ def test_measured_lipschitz_constant_is_at_most_one(activation):
 
 def test_constant_stays_bounded_while_weights_move():
     net = critic_spectral_norm()
-    SpectralNorm().prepare(net)
+    SpectralNorm().apply_to(net)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(0)
     for _ in range(100):
@@ -256,16 +256,16 @@ def test_constant_stays_bounded_while_weights_move():
 
 def test_preparing_twice_changes_nothing_more():
     net = critic_spectral_norm()
-    SpectralNorm().prepare(net)
+    SpectralNorm().apply_to(net)
     keys = set(net.state_dict())
-    SpectralNorm().prepare(net)
+    SpectralNorm().apply_to(net)
     assert set(net.state_dict()) == keys
 
 
 def test_normalised_weights_survive_a_state_dict():
     net, other = critic_spectral_norm(), critic_spectral_norm()
     for network in (net, other):
-        SpectralNorm().prepare(network)
+        SpectralNorm().apply_to(network)
     net(torch.randn(4, 6))
     other.load_state_dict(net.state_dict())
     x = torch.randn(5, 6)
@@ -274,7 +274,7 @@ def test_normalised_weights_survive_a_state_dict():
 
 def test_critic_without_layers_is_refused():
     with pytest.raises(InputError, match="Linear"):
-        SpectralNorm().prepare(nn.ReLU())
+        SpectralNorm().apply_to(nn.ReLU())
 
 
 def test_parameters_beyond_the_limit_are_cut_and_others_stay():

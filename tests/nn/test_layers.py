@@ -132,7 +132,7 @@ def test_order_of_cells_does_not_matter_and_every_parameter_learns():
 
 def test_spectral_normalisation_reaches_all_parts():
     network = ProjectionCritic(nn.Sequential(nn.Linear(4, 6), nn.ReLU()), 6, n_categories=(3, 2))
-    SpectralNorm().prepare(network)
+    SpectralNorm().apply_to(network)
     for _ in range(50):
         network(torch.zeros(2, 4))
     scores = network.eval()(torch.randn(5, 4), torch.zeros(5, 2, dtype=torch.long))

@@ -72,16 +72,8 @@ def published_scores(edges: NDArray[np.int64], n_cells: int) -> NDArray[np.float
     return (rows + sums / n_edges) / 2
 
 
-def neighbour_distance(points: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mean Euclidean distance of each cell to its neighbours, ``(n_cells,)``: how far out it lies.
-
-    Parameters
-    ----------
-    points
-        Coordinates, ``(n_cells, n_components)``.
-    edges
-        Edges (source, target) without self-loops, ``(2, n_edges)``; every cell is a target.
-    """
+def mean_neighbour_distance(points: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean distance of each cell to its neighbours along edges (source, target), ``(n_cells,)``."""
     length = np.linalg.norm(points[edges[0]] - points[edges[1]], axis=1).astype(np.float64)
     n_cells = len(points)
     counts = np.bincount(edges[1], minlength=n_cells)
@@ -465,7 +457,7 @@ def _all_scores(cells: _Cells, attention: AttentionScores) -> dict[str, NDArray[
         "attention": attention.scores,
         "out-degree": np.bincount(cells.edges[0], minlength=n_cells).astype(np.float64),
         "in-degree": np.bincount(cells.edges[1], minlength=n_cells).astype(np.float64),
-        "distance to neighbours": neighbour_distance(cells.points, cells.edges),
+        "distance to neighbours": mean_neighbour_distance(cells.points, cells.edges),
         "genes detected": np.diff(cells.log_expr.indptr).astype(np.float64),
     }
     if cells.totals is not None:

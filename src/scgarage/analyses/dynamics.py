@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.metrics import pairwise_distances_argmin
 
-from scgarage.analyses.shifts import QUIET, column, compare, make_garage, means, pieces, require
+from scgarage.analyses.shifts import QUIET, column, distances, gene_means, make_garage, random_parts, require_cells
 from scgarage.errors import InputError
 from scgarage.io.cells import log1p_cp10k, read_cells
 from scgarage.models import Garage
@@ -162,12 +162,12 @@ def generate_between(
         msg = f"generate_between needs counts and three different states; found {start!r}, {middle!r} and {end!r}"
         raise InputError(msg)
     for name in (start, middle, end):
-        require(states == name, MIN_CELLS, f"state {name!r} of {labels_key!r}")
+        require_cells(states == name, MIN_CELLS, f"state {name!r} of {labels_key!r}")
     rng = np.random.default_rng(random_state)
     expr, counts = cells.log_expr, cells.csr
-    between, floor, real = pieces(states == middle, 3, rng)
+    between, floor, real = random_parts(states == middle, 3, rng)
     # A half of each end fits the judge's components; the start's also tells real changes.
-    given, aside = zip(*(pieces(states == name, 2, rng) for name in (start, end)), strict=True)
+    given, aside = zip(*(random_parts(states == name, 2, rng) for name in (start, end)), strict=True)
     train = np.setdiff1d(np.flatnonzero(states != middle), np.concatenate(aside))
     times = rng.random(len(real))
     model = make_garage(settings, random_state)
@@ -175,14 +175,15 @@ def generate_between(
     space = Components.fit(expr[np.concatenate([between, *aside])], n_pcs, random_state=random_state)
     one, other = (counts[rng.choice(rows, len(times))] for rows in given)
     mixed = log1p_cp10k(mix_counts(one, other, times, rng))
+    nearest = pairwise_distances_argmin(space.transform(mixed), space.transform(expr[train]))
     made = {
         "garage": read_cells(interpolate_types(model, start, end, times, random_state=random_state)).log_expr,
         "mixed counts": mixed,
-        "nearest observed": expr[train][_nearest(space.transform(mixed), space.transform(expr[train]))],
+        "nearest observed": expr[train][nearest],
         "ends": expr[np.concatenate([rows[: -(-len(real) // 2)] for rows in given])],
         "floor": expr[floor],
     }
-    base = {"given": means(expr[given[0]]), "aside": means(expr[aside[0]])}
+    base = {"given": gene_means(expr[given[0]]), "aside": gene_means(expr[aside[0]])}
     rows = [
         {"method": method, "metric": metric, "value": value, "n_cells": cells.shape[0]}
         for method, cells in made.items()
@@ -199,14 +200,9 @@ def _metrics(
     random_state: int,
 ) -> dict[str, float]:
     """Compare changes from start cells that were given with those from start cells that were not, and the cells."""
-    found, truth = means(cells) - base["given"], means(real) - base["aside"]
+    found, truth = gene_means(cells) - base["given"], gene_means(real) - base["aside"]
     changes = {
         "correlation": float(np.corrcoef(found, truth)[0, 1]),
         "error": float(np.sqrt(np.mean((found - truth) ** 2))),
     }
-    return changes | compare(real, cells, space, random_state=random_state)
-
-
-def _nearest(cells: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the row of the nearest of the others for each cell."""
-    return np.asarray(pairwise_distances_argmin(cells, others), dtype=np.int64)
+    return changes | distances(real, cells, space, random_state=random_state)

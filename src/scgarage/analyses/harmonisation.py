@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from scgarage.analyses.shifts import QUIET, column, make_garage, mean_shifts, require, shifted
+from scgarage.analyses.shifts import QUIET, column, make_garage, mean_shifts, require_cells, shifted
 from scgarage.errors import InputError
 from scgarage.io.cells import obs_column, read_cells
 from scgarage.metrics.metric import check_labels, check_points
@@ -191,7 +191,7 @@ def harmonise(
         for name, part in (("train", train), ("test", test))
     }
     away = np.flatnonzero(keys["test"][1] != target)
-    require(keys["test"][1] == target, MIN_CELLS, f"held-out cells of batch {target!r}")
+    require_cells(keys["test"][1] == target, MIN_CELLS, f"held-out cells of batch {target!r}")
     types = keys["test"][0][away]
     made = {"before": expr["test"][away]}
     made["mean shift"] = _shift(expr, keys, away, target)

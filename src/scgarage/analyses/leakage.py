@@ -11,7 +11,6 @@ import pandas as pd
 from anndata import AnnData
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import spearmanr
 
 from scgarage.errors import InputError, ScgarageError, listed
 from scgarage.io.result import FolderResult, to_csv, to_json
@@ -21,6 +20,7 @@ from scgarage.models import FitOptions, GarageFaithful
 from scgarage.plotting.style import INK, TYPE_COLOURS, figure_bytes, finish, new_figure, own_axes, styled
 from scgarage.pp import Split
 from scgarage.seeds import SELECTORS
+from scgarage.seeds.attention import spearman
 
 PANELS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("sliced_wasserstein", "all"): ("Sliced Wasserstein", "lower is better"),
@@ -225,13 +225,12 @@ def _trend(runs: pd.DataFrame) -> dict[str, float]:
     nothing = float("nan")
     if not len(runs):
         return {"n_runs": 0, "without_seeds": nothing, "at_most": nothing, "spearman": nothing}
-    usable = len(runs) >= 3 and np.ptp(shares) > 0 and np.ptp(values) > 0
     at_zero, at_most = values[shares == 0], values[shares == shares.max()]
     return {
         "n_runs": len(runs),
         "without_seeds": float(at_zero.mean()) if len(at_zero) else nothing,
         "at_most": float(at_most.mean()),
-        "spearman": float(spearmanr(shares, values).statistic) if usable else nothing,
+        "spearman": spearman(shares, values) if len(runs) >= 3 else nothing,
     }
 
 

@@ -10,7 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scgarage.analyses.shifts import QUIET, compare, make_garage, mean_shifts, means, pieces, require, shifted
+from scgarage.analyses.shifts import (
+    QUIET,
+    column,
+    distances,
+    gene_means,
+    make_garage,
+    mean_shifts,
+    random_parts,
+    require_cells,
+    shifted,
+)
 from scgarage.errors import InputError
 from scgarage.io.cells import obs_column, read_cells
 from scgarage.pp import Components
@@ -86,7 +96,7 @@ def transfer_perturbation(
     """
     labels, conditions = obs_column(adata, labels_key), obs_column(adata, condition_key)
     for name in (control, stimulated):
-        require(conditions == name, MIN_CELLS, f"condition {name!r} of {condition_key!r}")
+        require_cells(conditions == name, MIN_CELLS, f"condition {name!r} of {condition_key!r}")
     kept = np.isin(conditions, [control, stimulated])
     adata, labels, conditions = adata[kept], labels[kept], conditions[kept]
     enough = [
@@ -125,8 +135,8 @@ class _LeftOut:
         self.adata, self.expr, self.labels, self.conditions = adata, expr, labels, conditions
         self.name, self.pair = name, pair
         own = labels == name
-        self.given, self.control = pieces(own & (conditions == pair[0]), 2, rng)
-        self.aside, self.floor, self.real = pieces(own & (conditions == pair[1]), 3, rng)
+        self.given, self.control = random_parts(own & (conditions == pair[0]), 2, rng)
+        self.aside, self.floor, self.real = random_parts(own & (conditions == pair[1]), 3, rng)
         left_out = np.concatenate([self.control, self.aside, self.floor, self.real])
         self.train = np.setdiff1d(np.arange(len(labels)), left_out)
 
@@ -152,21 +162,21 @@ class _LeftOut:
 
     def compare(self, made: dict[str, sparse.csr_matrix], n_pcs: int, random_state: int) -> list[dict[str, Any]]:
         """Return the metrics of each method."""
-        real, start = self.expr[self.real], means(self.expr[self.given])
-        truth = means(real) - means(self.expr[self.control])
-        change = np.abs(means(self.expr[self.aside]) - means(self.expr[self.control]))
+        real, start = self.expr[self.real], gene_means(self.expr[self.given])
+        truth = gene_means(real) - gene_means(self.expr[self.control])
+        change = np.abs(gene_means(self.expr[self.aside]) - gene_means(self.expr[self.control]))
         top = np.argsort(-change)[:N_TOP]
         space = Components.fit(
             sparse.vstack([self.expr[self.control], self.expr[self.aside]]), n_pcs, random_state=random_state
         )
         rows = []
         for method, cells in made.items():
-            found = means(cells) - start
+            found = gene_means(cells) - start
             values = {"error": float(np.sqrt(np.mean((found - truth) ** 2)))}
             if method != "no change":
                 values["correlation"] = float(np.corrcoef(found, truth)[0, 1])
                 values["correlation_top"] = float(np.corrcoef(found[top], truth[top])[0, 1])
-            values |= compare(real, cells, space, random_state=random_state)
+            values |= distances(real, cells, space, random_state=random_state)
             about = {"type": self.name, "method": method, "n_cells": cells.shape[0]}
             rows += [about | {"metric": metric, "value": value} for metric, value in values.items()]
         return rows

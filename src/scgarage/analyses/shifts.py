@@ -26,24 +26,24 @@ column = partial(
 """Return a complete column of obs as text, (n_cells,)."""
 
 
-def require(found: NDArray[np.bool_], n_cells: int, what: str) -> None:
+def require_cells(found: NDArray[np.bool_], n_cells: int, what: str) -> None:
     """Raise unless enough cells are what is asked for."""
     if int(found.sum()) < n_cells:
         msg = f"{what}: found {int(found.sum())} cells, expected at least {n_cells}"
         raise InputError(msg)
 
 
-def pieces(mask: NDArray[np.bool_], n: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+def random_parts(mask: NDArray[np.bool_], n: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Divide the rows of the chosen cells at random into ``n`` parts of equal size, give or take one."""
     return [np.asarray(rows) for rows in np.array_split(rng.permutation(np.flatnonzero(mask)), n)]
 
 
-def means(log_expr: sparse.csr_matrix) -> NDArray[np.float64]:
+def gene_means(log_expr: sparse.csr_matrix) -> NDArray[np.float64]:
     """Return the mean of each gene, (n_genes,)."""
     return np.asarray(log_expr.mean(axis=0), dtype=np.float64).ravel()
 
 
-def compare(
+def distances(
     real: sparse.csr_matrix, made: sparse.csr_matrix, space: Components, *, random_state: int = 0
 ) -> dict[str, float]:
     """Return distances between real and made cells, log1p CP10k of all genes, in components of other real cells."""
@@ -88,7 +88,7 @@ def mean_shifts(
     for name in np.unique(types).tolist():
         rows = [np.flatnonzero((types == name) & (batches == batch)) for batch in pair]
         if all(map(len, rows)):
-            before, after = (means(log_expr[own]) for own in rows)
+            before, after = (gene_means(log_expr[own]) for own in rows)
             found[name] = after - before
     overall = np.mean(list(found.values()), axis=0) if found else np.zeros(log_expr.shape[1])
     return found, overall

@@ -1,7 +1,7 @@
 """What every imputer offers, and the cells and conditions it is given."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from typing import Any, ClassVar, Self
@@ -14,41 +14,8 @@ from scipy import sparse
 from scgarage.errors import InputError
 from scgarage.io.cells import TARGET_SUM, USABLE, library_size, match_genes, read_cells
 from scgarage.pp import Components, recover_counts, select_hvg
-from scgarage.pp.graph import knn_graph
+from scgarage.pp.graph import leiden, neighbour_adjacency
 from scgarage.schema import UNS_KEY, ValueKind
-
-
-def neighbour_adjacency(points: NDArray[np.floating], n_neighbors: int = 15) -> sparse.csr_matrix:
-    """Return the symmetric nearest-neighbour graph of cells."""
-    n_cells = len(points)
-    sources, targets = knn_graph(points, min(n_neighbors, n_cells - 1)).numpy()
-    directed = sparse.csr_matrix((np.ones(len(sources)), (targets, sources)), shape=(n_cells, n_cells))
-    return sparse.csr_matrix(directed + directed.T)
-
-
-def leiden_clusters(
-    adjacency: sparse.csr_matrix, *, resolution: float = 1.0, random_state: int = 0
-) -> NDArray[np.int64]:
-    """Cluster a graph with the Leiden algorithm (modularity), through scanpy.
-
-    References
-    ----------
-    Traag et al., From Louvain to Leiden, Scientific Reports 2019, doi:10.1038/s41598-019-41695-z.
-    """
-    import scanpy as sc
-
-    table = ad.AnnData(obs={"cell": np.arange(adjacency.shape[0]).astype(str)})
-    sc.tl.leiden(
-        table,
-        resolution=resolution,
-        adjacency=adjacency,
-        flavor="igraph",
-        directed=False,
-        use_weights=True,
-        n_iterations=2,
-        random_state=random_state,
-    )
-    return np.asarray(table.obs["leiden"].astype(int), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -129,7 +96,7 @@ class Conditions:
             return cls(tuple(np.unique(cells.types).tolist()), batches)
         components = Components.fit(cells.log_expr, n_components, random_state=random_state)
         points = components.transform(cells.log_expr)
-        clusters = leiden_clusters(neighbour_adjacency(points), random_state=random_state)
+        clusters = leiden(neighbour_adjacency(points), random_state=random_state)
         centres = np.stack([points[clusters == number].mean(axis=0) for number in range(int(clusters.max()) + 1)])
         return cls(tuple(f"cluster_{number}" for number in range(len(centres))), batches, components, centres)
 
@@ -421,6 +388,11 @@ def _least_values(log_expr: sparse.csr_matrix, zero_chance: float) -> NDArray[np
     counts = np.arange(int(poisson.isf(1e-9, expected)) + 1)
     values = np.log1p(np.expm1(smallest)[:, None] * counts) @ poisson.pmf(counts, expected)
     return np.asarray(values, dtype=np.float32)
+
+
+def chunks(n_cells: int, size: int = 1024) -> Iterator[slice]:
+    """Yield slices of at most ``size`` cells."""
+    return (slice(start, min(start + size, n_cells)) for start in range(0, n_cells, size))
 
 
 def share_filled(imputed: NDArray[np.float32], observed: sparse.csr_matrix) -> float:

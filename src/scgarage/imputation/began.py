@@ -1,6 +1,6 @@
 """The adversarial imputer: a boundary-equilibrium GAN that sees artificial drop-outs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -14,7 +14,7 @@ from torch.nn.functional import dropout
 from torch.optim import Adam
 
 from scgarage.errors import InputError
-from scgarage.imputation.base import Cells, Conditions, Filled, Imputer, ImputerConfig
+from scgarage.imputation.base import Cells, Conditions, Filled, Imputer, ImputerConfig, chunks
 from scgarage.imputation.began_networks import (
     Autoencoder,
     Drop,
@@ -154,9 +154,6 @@ class Adversary:
 
 
 Output: TypeAlias = Literal["expression", "expected"]
-
-CHUNK = 1024
-"""Cells that are imputed at a time."""
 
 
 @dataclass(frozen=True)
@@ -319,7 +316,7 @@ class Began(Imputer):
         shape = cells.log_expr.shape
         mean, sd = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
         conditions = self._conditions.encode(cells)
-        for rows in _chunks(shape[0]):
+        for rows in chunks(shape[0]):
             profiles = torch.from_numpy(cells.log_expr[rows].toarray())
             made = torch.stack([self._expression(pairs, profiles, conditions[rows]) for pairs in self._repeats])
             mean[rows] = made.mean(dim=0).numpy()
@@ -340,7 +337,3 @@ def _drop(cells: Cells, percentile: float | None, steepness: float | None) -> Dr
     if percentile is None or steepness is None:
         return Drop.estimate(cells.log_expr)
     return Drop.at_percentile(cells.log_expr, percentile, steepness)
-
-
-def _chunks(n_cells: int) -> Iterator[slice]:
-    return (slice(start, min(start + CHUNK, n_cells)) for start in range(0, n_cells, CHUNK))

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy import sparse
 
-from scgarage.errors import InputError, chosen_entries
-from scgarage.imputation.base import Imputer, leiden_clusters, neighbour_adjacency
+from scgarage.errors import InputError
+from scgarage.imputation.base import Imputer
 from scgarage.imputation.registry import IMPUTERS, imputer_class
 from scgarage.imputation.scenarios import SCENARIOS, Subject
 from scgarage.io.cells import COUNTS, log1p_cp10k, match_genes, read_cells
 from scgarage.io.result import FileResult
 from scgarage.pp import Components, select_hvg
+from scgarage.pp.graph import leiden, neighbour_adjacency
 
 Advice: TypeAlias = Literal["impute", "only to look at", "do not impute"]
 
@@ -279,7 +280,7 @@ def _genes_and_types(
     genes = np.flatnonzero(select_hvg(log_expr, n_top_genes))
     if types is None:
         points = Components.fit(log_expr[:, genes], 30, random_state=random_state).transform(log_expr[:, genes])
-        types = leiden_clusters(neighbour_adjacency(points), random_state=random_state).astype(np.str_)
+        types = leiden(neighbour_adjacency(points), random_state=random_state).astype(np.str_)
     return genes, types
 
 

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.imputation.base import leiden_clusters, neighbour_adjacency
 from scgarage.pp import Components
+from scgarage.pp.graph import leiden, neighbour_adjacency
 
 
 class Agreement(NamedTuple):
@@ -160,7 +160,7 @@ def matched_clusters(
     best: NDArray[np.int64] | None = None
     for _ in range(n_trials):
         middle = (low + high) / 2
-        found = leiden_clusters(adjacency, resolution=float(np.exp(middle)), random_state=random_state)
+        found = leiden(adjacency, resolution=float(np.exp(middle)), random_state=random_state)
         gap = int(found.max()) + 1 - n_clusters
         if best is None or abs(gap) < abs(int(best.max()) + 1 - n_clusters):
             best = found

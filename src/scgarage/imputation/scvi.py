@@ -1,7 +1,7 @@
 """The denoised expression of scvi-tools' variational autoencoder."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar, TypeAlias
@@ -14,16 +14,13 @@ from torch import nn
 from torch.optim import Adam
 
 from scgarage.errors import MissingExtraError
-from scgarage.imputation.base import Cells, Conditions, Filled, Imputer, ImputerConfig
+from scgarage.imputation.base import Cells, Conditions, Filled, Imputer, ImputerConfig, chunks
 from scgarage.training import Batch, Batches, Losses, Phase, TrainSettings, seeded, train
 
 Columns: TypeAlias = dict[str, NDArray[np.int64] | sparse.csr_matrix]
 
 COUNTS, BATCH, LABEL = "X", "batch", "labels"
 """Columns of the batches, by scvi-tools' names."""
-
-CHUNK = 1024
-"""Cells that are imputed at a time."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ class ScviMean(Imputer):
         level = cells.unit() * np.asarray(counts.sum(axis=1)).ravel()
         mean = np.empty(counts.shape, dtype=np.float32)
         self._module.eval()
-        for rows in _chunks(len(groups)):
+        for rows in chunks(len(groups)):
             batch = torch.from_numpy(groups[rows])
             profiles = torch.from_numpy(counts[rows].toarray())
             with seeded(self.config.random_state):  # the encoder draws a position that is not used
@@ -134,10 +131,6 @@ class ScviMean(Imputer):
 def _losses(module: nn.Module, batch: Batch) -> Losses:
     _, _, losses = module(dict(batch))
     return {"loss": losses.loss}
-
-
-def _chunks(n_cells: int) -> Iterator[slice]:
-    return (slice(start, min(start + CHUNK, n_cells)) for start in range(0, n_cells, CHUNK))
 
 
 def _scvi_module() -> Any:

@@ -62,17 +62,19 @@ def read_cells(
     labels_key: str | None = None,
     batch_key: str | None = None,
     accept: Collection[ValueKind] | None = None,
+    kind: ValueKind | None = None,
     or_x: bool = False,
 ) -> Cells:
     """Read values, and types and batches where a column is named; with ``or_x`` of ``X`` where there is no such layer.
 
-    Kinds of values to ``accept`` are checked as :func:`validate_expression` does; without them nothing is.
+    Kinds of values to ``accept`` are checked as :func:`validate_expression` does; without them nothing is, and values
+    whose ``kind`` is known already are not even looked at.
     """
     layer = None if or_x and layer not in adata.layers else layer
-    if accept is None:
-        kind = value_kind(adata, layer)
-    else:
+    if accept is not None:
         kind = validate_expression(adata, layer, accept=accept, warn_silent_genes=False)
+    elif kind is None:
+        kind = value_kind(adata, layer)
     labels, batches = (
         None if key is None else validate_labels(adata, key, min_types=1, min_cells_per_type=1)
         for key in (labels_key, batch_key)

@@ -71,10 +71,10 @@ class Game:
         """Whether there is a critic to train."""
         return self.objective.critic_output != "nothing"
 
-    def prepare(self, critic: nn.Module) -> None:
+    def apply_to(self, critic: nn.Module) -> None:
         """Change a new critic in place as the penalties want it, and give it the buffer of a balanced objective."""
         for penalty in self.penalties:
-            penalty.prepare(critic)
+            penalty.apply_to(critic)
         if isinstance(self.objective, Balanced) and self.objective.moves:
             critic.register_buffer(STATE, torch.zeros(()))
 

@@ -19,7 +19,7 @@ Critic: TypeAlias = Callable[[Tensor], Tensor]
 class Penalty:
     """Something that keeps a critic smooth; a penalty overrides the hooks it needs, the others do nothing.
 
-    A model calls :meth:`prepare` once when it makes its networks, adds :meth:`loss` to the critic's loss and calls
+    A model calls :meth:`apply_to` once when it makes its networks, adds :meth:`loss` to the critic's loss and calls
     :meth:`after_step` after each step of the critic's optimiser.
 
     Attributes
@@ -33,7 +33,7 @@ class Penalty:
     lipschitz: ClassVar[bool] = False
     needs_score: ClassVar[bool] = False
 
-    def prepare(self, critic: nn.Module) -> None:
+    def apply_to(self, critic: nn.Module) -> None:
         """Change the critic's layers in place before training."""
 
     def loss(
@@ -250,7 +250,7 @@ class SpectralNorm(Penalty):
     n_power_iterations: int = 1
     lipschitz: ClassVar[bool] = True
 
-    def prepare(self, critic: nn.Module) -> None:
+    def apply_to(self, critic: nn.Module) -> None:
         """Normalise all linear, embedding and convolution layers in place, once.
 
         Raises

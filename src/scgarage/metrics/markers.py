@@ -109,10 +109,15 @@ def _centred(real: TypedCells, synthetic: TypedCells) -> tuple[list[str], Points
 def _fold_changes(log_expr: Points, labels: ArrayLike, types: ArrayLike) -> Points:
     """Return log2 fold changes of each type against the others, (n_types, n_genes)."""
     weights = type_weights(np.asarray(labels), np.asarray(types))
-    counts = np.asarray(weights.sum(axis=1)).reshape(-1, 1)
-    sums = weights @ np.expm1(log_expr)
-    rest = (sums.sum(axis=0) - sums) / (counts.sum() - counts)
-    return np.asarray(np.log2(1 + sums / counts) - np.log2(1 + rest), dtype=np.float64)
+    return log_fold_changes_of(
+        weights @ np.expm1(log_expr), np.asarray(weights.sum(axis=1), dtype=np.float64).reshape(-1, 1)
+    )
+
+
+def log_fold_changes_of(sums: Points, sizes: Points) -> Points:
+    """Return log2 fold changes of types from their summed CP10k, (n_types, n_genes), and sizes, (n_types, 1)."""
+    rest = (sums.sum(axis=0) - sums) / (sizes.sum() - sizes)
+    return np.asarray(np.log2(1 + sums / sizes) - np.log2(1 + rest), dtype=np.float64)
 
 
 def _ratio(numerator: Points, denominator: Points) -> list[float]:

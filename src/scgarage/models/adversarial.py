@@ -215,7 +215,7 @@ def make_critic(
         if not (not objective.shift_invariant if bias is None else bias):
             layers[-1] = nn.Linear([n_genes, *hidden][-1], n_outputs, bias=False)
         critic = layers
-    game.prepare(critic)
+    game.apply_to(critic)
     return critic
 
 

@@ -13,15 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import (
-    USABLE,
-    Cells,
-    expression_matrix,
-    match_genes,
-    read_cells,
-    validate_expression,
-    validate_labels,
-)
+from scgarage.io.cells import USABLE, match_genes, read_cells, validate_expression, validate_labels
 from scgarage.pp import select_hvg
 from scgarage.schema import UNS_KEY, ValueKind
 
@@ -171,7 +163,7 @@ def training_data(
     batch_keys = columns_of(batch_key)
     for column in batch_keys:
         validate_labels(adata, column, min_types=1, min_cells_per_type=1, argument="batch_key")
-    cells = Cells(expression_matrix(adata, layer), kind, adata.var_names)
+    cells = read_cells(adata, layer=layer, kind=kind)
     modelled = select_hvg(cells.log_expr, n_top_genes)
     about = adata.uns.get(UNS_KEY, {})
     labels, types = _codes(adata, labels_key)

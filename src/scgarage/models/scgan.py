@@ -263,7 +263,7 @@ class ScGan(GenerativeModel):
         critic = ProjectionCritic(features, n_features, n_categories=(n_types,))
         if game.objective.shift_invariant:
             critic.score = nn.Linear(n_features, 1, bias=False)
-        game.prepare(critic)
+        game.apply_to(critic)
         return nn.ModuleDict({"generator": generator, "critic": critic})
 
     def duel(self, constraints: ConstraintPenalty | None = None) -> Duel:

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from scgarage.errors import InputError
-from scgarage.plotting.style import FAINT, FIGURE_WIDTH, SOURCE_COLOURS, finish, new_figure, own_axes, plain, styled
+from scgarage.plotting.style import (
+    FAINT,
+    FIGURE_WIDTH,
+    SOURCE_COLOURS,
+    finish,
+    new_figure,
+    own_axes,
+    plain,
+    short,
+    styled,
+)
 from scgarage.schema import UNSURE
 
 MARKERS = ("s", "o", "D", "^", "v")
@@ -202,12 +212,8 @@ def _draw(ax: Axes, table: pd.DataFrame) -> None:
         share = shares[row, column]
         colour = "white" if share > 0.6 else "#333333"
         ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=small, color=colour)
-    ax.set_xticks(range(table.shape[1]), [_short(str(name)) for name in table.columns], rotation=90)
-    ax.set_yticks(range(len(table)), [_short(str(name)) for name in table.index])
+    ax.set_xticks(range(table.shape[1]), [short(str(name)) for name in table.columns], rotation=90)
+    ax.set_yticks(range(len(table)), [short(str(name)) for name in table.index])
     ax.set_xlabel("predicted")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-
-
-def _short(name: str, length: int = 28) -> str:
-    return plain(name if len(name) <= length else f"{name[: length - 1]}…")

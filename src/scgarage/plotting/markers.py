@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.plotting.style import FIGURE_WIDTH, INK, SOURCE_COLOURS, finish, new_figure, plain, styled
+from scgarage.metrics.markers import log_fold_changes_of
+from scgarage.plotting.style import FIGURE_WIDTH, INK, SOURCE_COLOURS, finish, new_figure, plain, short, styled
 
 Matrix: TypeAlias = sparse.csr_matrix | NDArray[np.floating]
 
@@ -199,16 +200,12 @@ def _draw_markers(
     )  # fmt: skip
     for border in np.cumsum(groups)[:-1]:
         ax.axhline(border - 0.5, color="#E4E4E4", linewidth=0.6, zorder=0)
-    ax.set_xticks(range(means.shape[1]), [_short_plain(str(name)) for name in means.columns], rotation=45, ha="right")
+    ax.set_xticks(range(means.shape[1]), [short(str(name)) for name in means.columns], rotation=45, ha="right")
     ax.set_yticks(range(len(means)), [plain(str(name)) for name in means.index])
     ax.tick_params(length=0)
     ax.set_xlim(-0.7, means.shape[1] - 0.3)
     ax.set_ylim(len(means) - 0.3, -0.7)
     return drawn
-
-
-def _short_plain(name: str, length: int = 28) -> str:
-    return plain(name if len(name) <= length else f"{name[: length - 1]}…")
 
 
 PANELS_PER_ROW = 5
@@ -243,10 +240,8 @@ def log_fold_changes(log_expr: Matrix, labels: ArrayLike, types: Sequence[str]) 
         msg = f"fold changes compare types; found {len(types)} type, expected at least 2"
         raise InputError(msg)
     members = indicator(labels, types)
-    n = np.asarray(members.sum(axis=1), dtype=np.float64).reshape(-1, 1)
     sums = np.asarray((members @ sparse.csr_matrix(log_expr, dtype=np.float64).expm1()).toarray())
-    rest = (sums.sum(axis=0) - sums) / (n.sum() - n)
-    return np.asarray(np.log2(1 + sums / n) - np.log2(1 + rest), dtype=np.float64)
+    return log_fold_changes_of(sums, _sizes(members))
 
 
 @styled
@@ -295,7 +290,7 @@ def fold_changes(
             ax.set_visible(False)
             continue
         _draw_fold_changes(ax, real[number], {name: values[number] for name, values in shown.items()}, limit)
-        ax.set_title(plain(_short(str(types[number]))), fontsize=9)
+        ax.set_title(short(str(types[number]), 20), fontsize=9)
     figure.supxlabel("log2 fold change, real held-out cells", fontsize=9)
     figure.supylabel("synthetic cells", fontsize=9)
     labels = {"floor": "real training cells", "synthetic": "synthetic cells"}
@@ -323,7 +318,3 @@ def _slope(x: NDArray[np.floating], y: NDArray[np.floating]) -> str:
     centred = x - x.mean()
     square = float(centred @ centred)
     return f"{float(centred @ (y - y.mean())) / square:.2f}" if square > 0 else "undefined"
-
-
-def _short(name: str, length: int = 20) -> str:
-    return name if len(name) <= length else f"{name[: length - 1]}…"

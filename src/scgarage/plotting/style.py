@@ -143,6 +143,11 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def short(name: str, length: int = 28) -> str:
+    """Return a name as matplotlib is to write it, cut where it is long."""
+    return plain(name if len(name) <= length else f"{name[: length - 1]}…")
+
+
 Drawn = TypeVar("Drawn", Axes, Figure)
 
 DOTS_PER_INCH = 200

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage import plotting
-from scgarage.io.cells import match_genes
+from scgarage.io.cells import as_text, match_genes
+from scgarage.judge.evaluation import Evaluation
 from scgarage.plotting.embedding import counts_or_none, log_expression
 from scgarage.pp import Split
 from scgarage.report.tables import rare_types
@@ -155,7 +156,7 @@ class Subject:
     def labels(self) -> dict[str, NDArray[np.str_]]:
         """Types of the drawn cells by part, a missing one as "unsure"; only of parts that have types."""
         return {
-            name: np.asarray(cells.obs[self.labels_key].astype(object).fillna(UNSURE).astype(str), dtype=np.str_)
+            name: as_text(cells.obs[self.labels_key])
             for name, cells in self.drawn.items()
             if self.labels_key in cells.obs
         }

@@ -17,8 +17,8 @@ from scgarage.pp import communities
 from scgarage.pp.graph import knn_graph
 from scgarage.schema import COUNTS_LAYER
 from scgarage.seeds.gat import GATSettings, SentAttention, dense_rows, sent_attention, train_gat
-from scgarage.seeds.quotas import CellTypes, Seeds, check_n_seeds, top_cells, top_per_type, type_quotas
-from scgarage.seeds.selectors import log_expression, points_of
+from scgarage.seeds.quotas import CellTypes, QuotaSelector, Seeds, check_n_seeds, top_cells, top_per_type, type_quotas
+from scgarage.seeds.selectors import coordinates, log_normalised
 from scgarage.training import TrainResult
 
 
@@ -119,8 +119,8 @@ def attention_scores(
     """
     settings = settings or GATSettings()
     rare = {"rare_fraction": rare_fraction, "rare_threshold": rare_threshold}
-    points, types = _what_to_learn(adata, labels_key, use_rep, rare, random_state)
-    log_expr = log_expression(adata)
+    points, types = _coordinates_and_types(adata, labels_key, use_rep, rare, random_state)
+    log_expr = log_normalised(adata)
     edges = knn_graph(points, settings.n_neighbors, random_state=random_state)
     rows = _training_cells(types, settings.max_cells, random_state)
     whole = len(rows) == adata.n_obs
@@ -133,19 +133,21 @@ def attention_scores(
         random_state=random_state,
     )
     sent = sent_attention(network, log_expr, edges, rare=types.rare_cells, chunk_size=settings.chunk_size)
-    scores = _for_each_edge(sent.scores, edges) if correct_degree else sent.scores
-    diagnostics = _fit_of(sent, result, types, rows[held_out]) | _correlations(scores, log_expr, _totals(adata), edges)
+    scores = _per_edge(sent.scores, edges) if correct_degree else sent.scores
+    diagnostics = _training_diagnostics(sent, result, types, rows[held_out]) | _correlations(
+        scores, log_expr, _totals(adata), edges
+    )
     return AttentionScores(scores, types, diagnostics, result.history)
 
 
-def _what_to_learn(
+def _coordinates_and_types(
     adata: ad.AnnData, labels_key: str | None, use_rep: str | None, rare: dict[str, Any], random_state: int
 ) -> tuple[NDArray[np.floating], CellTypes]:
     """Return the coordinates for the graph, and the types or the communities in their place."""
     if labels_key is not None:
         types = CellTypes.read(adata, labels_key, purpose="attention scores", min_types=2, **rare)
-        return points_of(adata, use_rep, labels=types.names[types.codes], random_state=random_state), types
-    points = points_of(adata, use_rep, random_state=random_state)
+        return coordinates(adata, use_rep, labels=types.names[types.codes], random_state=random_state), types
+    points = coordinates(adata, use_rep, random_state=random_state)
     types = CellTypes.of(communities(points, random_state=random_state)[0].astype(str), **rare)
     if len(types.names) < 2:
         msg = "all cells are one community, so there is nothing to learn; pass labels_key= or take another selector"
@@ -153,7 +155,7 @@ def _what_to_learn(
     return points, types
 
 
-def _for_each_edge(scores: NDArray[np.float64], edges: Tensor) -> NDArray[np.float64]:
+def _per_edge(scores: NDArray[np.float64], edges: Tensor) -> NDArray[np.float64]:
     """Divide the attention sent by the number of cells it is sent to."""
     listed_by = np.bincount(edges[0], minlength=len(scores))
     return np.asarray((scores + scores.sum() / listed_by.sum()) / (listed_by + 1))
@@ -171,7 +173,7 @@ def _training_cells(types: CellTypes, max_cells: int, random_state: int) -> NDAr
     return np.sort(top_per_type(types.codes, rng.random(n_cells), quotas, rng))
 
 
-def _fit_of(
+def _training_diagnostics(
     sent: SentAttention, result: TrainResult, types: CellTypes, held_out: NDArray[np.int64]
 ) -> dict[str, float]:
     correct = sent.predicted == types.codes
@@ -208,7 +210,7 @@ def _totals(adata: ad.AnnData) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class AttentionSelector:
+class AttentionSelector(QuotaSelector):
     """Quotas per cell type, filled with the cells that send most attention.
 
     Most of the score is the number of cells that list a cell as their neighbour, and it finds rare cells no better than
@@ -239,15 +241,8 @@ class AttentionSelector:
     Ganguly et al., bioRxiv 2025, doi:10.1101/2025.09.28.679012.
     """
 
-    labels_key: str | None = None
     use_rep: str | None = "X_pca"
     gat: GATSettings = field(default_factory=GATSettings)
-    power: float = 1.0
-    rare_boost: float = 2.0
-    minimum: int = 1
-    rare_fraction: float = 0.05
-    rare_threshold: int | None = None
-    random_state: int = 0
     correct_degree: bool = False
 
     def select(self, adata: ad.AnnData, n: int) -> Seeds:
@@ -268,10 +263,7 @@ class AttentionSelector:
         rng = np.random.default_rng(self.random_state)
         if self.labels_key is None:
             return Seeds(top_cells(scores, n, rng), scores, attention.diagnostics, attention.history)
-        quotas = type_quotas(
-            types.counts, n, power=self.power, rare_boost=self.rare_boost, rare=types.rare, minimum=self.minimum
-        )
-        indices = top_per_type(types.codes, scores, quotas, rng)
+        indices = top_per_type(types.codes, scores, self.quotas(types, n), rng)
         return Seeds(indices, scores, attention.diagnostics | types.describe(indices), attention.history)
 
 

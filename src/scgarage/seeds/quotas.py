@@ -378,3 +378,32 @@ class CellTypes:
             "rare_share": float(self.rare_cells[indices].mean()),
             "rare_share_by_chance": float(self.rare_cells.mean()),
         }
+
+
+@dataclass(frozen=True)
+class QuotaSelector:
+    """What selectors share that give every cell type a quota of seeds; fields as in :func:`type_quotas`."""
+
+    labels_key: str | None = None
+    power: float = 1.0
+    rare_boost: float = 2.0
+    minimum: int = 1
+    rare_fraction: float = 0.05
+    rare_threshold: int | None = None
+    random_state: int = 0
+
+    def cell_types(self, adata: ad.AnnData, purpose: str) -> CellTypes:
+        """Read the types off ``obs``."""
+        return CellTypes.read(
+            adata,
+            self.labels_key,
+            purpose=purpose,
+            rare_fraction=self.rare_fraction,
+            rare_threshold=self.rare_threshold,
+        )
+
+    def quotas(self, types: CellTypes, n: int) -> NDArray[np.int64]:
+        """Divide ``n`` seeds among the types."""
+        return type_quotas(
+            types.counts, n, power=self.power, rare_boost=self.rare_boost, rare=types.rare, minimum=self.minimum
+        )

@@ -12,15 +12,15 @@ from scgarage.errors import InputError
 from scgarage.io.cells import read_cells
 from scgarage.io.matrix import Matrix
 from scgarage.pp import balanced_components
-from scgarage.seeds.quotas import CellTypes, Seeds, check_n_seeds, top_cells, top_per_type, type_quotas
+from scgarage.seeds.quotas import CellTypes, QuotaSelector, Seeds, check_n_seeds, top_cells, top_per_type
 
 
-def points_of(
+def coordinates(
     adata: ad.AnnData, use_rep: str | None, *, labels: NDArray[np.str_] | None = None, random_state: int = 0
 ) -> NDArray[np.floating]:
     """Return coordinates of the cells, shape ``(n_cells, n_dims)``."""
     if use_rep is None:
-        log_expr = log_expression(adata)
+        log_expr = log_normalised(adata)
         return balanced_components(log_expr, labels=labels, random_state=random_state).transform(log_expr)
     if use_rep not in adata.obsm:
         found = ", ".join(map(repr, adata.obsm)) or "none"
@@ -29,7 +29,7 @@ def points_of(
     return np.asarray(adata.obsm[use_rep])
 
 
-def log_expression(adata: ad.AnnData) -> Matrix:
+def log_normalised(adata: ad.AnnData) -> Matrix:
     """Return log1p CP10k from ``X``, shape ``(n_cells, n_genes)``."""
     cells = read_cells(adata)
     if cells.kind == "counts":
@@ -90,7 +90,7 @@ class RandomSelector:
 
 
 @dataclass(frozen=True)
-class StratifiedSelector:
+class StratifiedSelector(QuotaSelector):
     """The quotas of :class:`scgarage.seeds.AttentionSelector`, filled at random.
 
     Attributes
@@ -114,14 +114,6 @@ class StratifiedSelector:
     {'T': 9, 'pDC': 1}
     """
 
-    labels_key: str | None = None
-    power: float = 1.0
-    rare_boost: float = 2.0
-    minimum: int = 1
-    rare_fraction: float = 0.05
-    rare_threshold: int | None = None
-    random_state: int = 0
-
     def select(self, adata: ad.AnnData, n: int) -> Seeds:
         """Pick ``n`` distinct cells; see :class:`scgarage.seeds.SeedSelector`.
 
@@ -133,21 +125,15 @@ class StratifiedSelector:
             When ``n`` is out of range or cell types are missing.
         """
         check_n_seeds(adata, n)
-        types = CellTypes.read(
-            adata, self.labels_key, purpose="stratified seeds",
-            rare_fraction=self.rare_fraction, rare_threshold=self.rare_threshold,
-        )  # fmt: skip
+        types = self.cell_types(adata, "stratified seeds")
         rng = np.random.default_rng(self.random_state)
         scores = rng.random(adata.n_obs)
-        quotas = type_quotas(
-            types.counts, n, power=self.power, rare_boost=self.rare_boost, rare=types.rare, minimum=self.minimum
-        )
-        indices = top_per_type(types.codes, scores, quotas, rng)
+        indices = top_per_type(types.codes, scores, self.quotas(types, n), rng)
         return Seeds(indices, scores, types.describe(indices))
 
 
 @dataclass(frozen=True)
-class RankedSelector(ABC):
+class RankedSelector(QuotaSelector, ABC):
     """Cells by a score of their place among the others; with labels each type has its quota.
 
     Attributes
@@ -165,14 +151,7 @@ class RankedSelector(ABC):
         Seed; orders equal scores.
     """
 
-    labels_key: str | None = None
     use_rep: str | None = None
-    power: float = 1.0
-    rare_boost: float = 2.0
-    minimum: int = 1
-    rare_fraction: float = 0.05
-    rare_threshold: int | None = None
-    random_state: int = 0
 
     @abstractmethod
     def scores(
@@ -200,24 +179,11 @@ class RankedSelector(ABC):
             components are to be fitted.
         """
         check_n_seeds(adata, n)
-        types = self._types(adata)
+        types = None if self.labels_key is None else self.cell_types(adata, "quotas")
         labels = None if types is None else types.names[types.codes]
-        points = points_of(adata, self.use_rep, labels=labels, random_state=self.random_state)
+        points = coordinates(adata, self.use_rep, labels=labels, random_state=self.random_state)
         groups = np.zeros(adata.n_obs, dtype=np.int64) if types is None else types.codes
-        quotas = np.array([n]) if types is None else self._quotas(types, n)
+        quotas = np.array([n]) if types is None else self.quotas(types, n)
         scores = self.scores(points, groups, quotas)
         indices = top_per_type(groups, scores, quotas, np.random.default_rng(self.random_state))
         return Seeds(indices, scores, {} if types is None else types.describe(indices))
-
-    def _types(self, adata: ad.AnnData) -> CellTypes | None:
-        if self.labels_key is None:
-            return None
-        return CellTypes.read(
-            adata, self.labels_key, purpose="quotas",
-            rare_fraction=self.rare_fraction, rare_threshold=self.rare_threshold,
-        )  # fmt: skip
-
-    def _quotas(self, types: CellTypes, n: int) -> NDArray[np.int64]:
-        return type_quotas(
-            types.counts, n, power=self.power, rare_boost=self.rare_boost, rare=types.rare, minimum=self.minimum
-        )

@@ -7,8 +7,9 @@ from imblearn.over_sampling import SMOTE
 from scipy import sparse
 
 from scgarage.errors import InputError
+from scgarage.io.cells import read_cells
 from scgarage.judge.rare import COMPARATORS, loras, poisson_by_type
-from scgarage.judge.rare.augmenters import RealCells, make_cells, normalise
+from scgarage.judge.rare.augmenters import RealCells, make_cells
 
 
 def test_poisson_cells_have_the_profile_and_library_sizes_of_their_type(tiny):
@@ -60,7 +61,7 @@ def test_genes_may_come_in_another_order_and_empty_cells_are_left_out(tiny):
 
 def logged(train):
     made = train.copy()
-    made.X = normalise(train, None, "counts")
+    made.X = read_cells(train).log_expr
     return made
 
 

@@ -7,33 +7,29 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from anndata import AnnData
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, pairwise_distances, silhouette_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, log1p_cp10k, validate_expression
+from scgarage.io.cells import USABLE, as_text, read_cells
 from scgarage.judge.evaluation.cells import Cells
 from scgarage.metrics.metric import check_labels
 from scgarage.pp import Components, communities
 from scgarage.schema import UNSURE
 
 
-def read_cells(cells: AnnData, labels_key: str, layer: str | None) -> Cells:
+def typed_cells(cells: AnnData, labels_key: str, layer: str | None) -> Cells:
     """Return log1p CP10k of all genes and the types; a cell without a type is "unsure"."""
     if labels_key not in cells.obs:
         columns = ", ".join(map(repr, cells.obs.columns)) or "none"
         msg = f"adata.obs has no {labels_key!r}; pass labels_key= one of: {columns}"
         raise InputError(msg)
-    column = cells.obs[labels_key].astype(object)
-    labels = np.asarray(column.where(column.notna(), UNSURE).astype(str), dtype=np.str_)
+    labels = as_text(cells.obs[labels_key])
     if (labels == UNSURE).all():
         msg = f"adata.obs[{labels_key!r}] gives no cell a type; there is nothing to compare clusters with"
         raise InputError(msg)
-    kind = validate_expression(cells, layer, warn_silent_genes=False)
-    values = sparse.csr_matrix(expression_matrix(cells, layer))
-    return Cells(log1p_cp10k(values) if kind == "counts" else values.astype(np.float32), labels)
+    return Cells(read_cells(cells, layer=layer, accept=USABLE).log_expr, labels)
 
 
 RESOLUTIONS = tuple(float(value) for value in np.round(np.geomspace(0.05, 4.0, 24), 3))

@@ -7,8 +7,15 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scgarage.errors import InputError, check_numbers
-from scgarage.judge.clusters.clustering import RESOLUTIONS, Choose, ClusterSettings, read_cells, score_structure
+from scgarage.errors import InputError
+from scgarage.judge.clusters.clustering import (
+    RESOLUTIONS,
+    Choose,
+    ClusterSettings,
+    check_counts,
+    score_structure,
+    typed_cells,
+)
 from scgarage.judge.clusters.selection import SELECTIONS, Selection, choose_selections, rank_genes, select_genes
 from scgarage.judge.evaluation.cells import Cells, Index, NullGenerator, PoissonNull
 from scgarage.judge.evaluation.inputs import Inputs, choose_labels_key, comparison_inputs
@@ -103,7 +110,7 @@ def score_clusters(
     """
     check_numbers(n_repeats=n_repeats, max_cells=max_cells)
     wanted = choose_selections(selection, n_top_genes)
-    known = read_cells(cells, labels_key, layer)
+    known = typed_cells(cells, labels_key, layer)
     types = tuple(np.unique(known.labels[known.labels != UNSURE]).tolist())
     settings = ClusterSettings(
         types=types, n_types=len(types) if n_types is None else n_types, choose=choose, legacy=legacy,

@@ -8,10 +8,9 @@ from typing import Any, Self
 import numpy as np
 from anndata import AnnData
 from numpy.typing import NDArray
-from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, match_genes, value_kind
+from scgarage.io.cells import USABLE, as_text, match_genes, obs_column, read_cells
 from scgarage.judge.evaluation.cells import Cells, NormalNull, NullGenerator, PoissonNull, rare_types
 from scgarage.pp import Split
 from scgarage.schema import UNS_KEY, UNSURE, ValueKind
@@ -20,6 +19,8 @@ PARTS = ("train", "validation", "test")
 
 ONE_TYPE = "cell"
 """Type of all cells where no types are known."""
+
+GAPS = "obs[{key!r}] of the real cells has missing values; fill or drop those cells"
 
 
 def choose_labels_key(split: Split, labels_key: str | None) -> str:
@@ -48,8 +49,7 @@ def synthetic_labels(
         return np.full(synthetic.n_obs, ONE_TYPE)
     if key not in synthetic.obs:
         return None
-    column = synthetic.obs[key].astype(object)
-    found = np.asarray(column.where(column.notna(), UNSURE).astype(str), dtype=np.str_)
+    found = as_text(synthetic.obs[key])
     types = np.unique(np.concatenate(list(real.values())))
     if not np.isin(found, [*types, UNSURE]).any():
         msg = (
@@ -60,16 +60,12 @@ def synthetic_labels(
     return found
 
 
-def real_column(cells: AnnData, key: str, *, argument: str = "labels_key") -> NDArray[np.str_]:
-    """Return a complete column of the real cells' ``obs`` as strings."""
-    if key not in cells.obs:
-        columns = ", ".join(map(repr, cells.obs.columns)) or "none"
-        msg = f"the real cells' obs has no {key!r}; pass {argument}= one of: {columns}"
-        raise InputError(msg)
-    if cells.obs[key].isna().any():
-        msg = f"obs[{key!r}] of the real cells has missing values; fill or drop those cells"
-        raise InputError(msg)
-    return np.asarray(cells.obs[key].astype(str), dtype=np.str_)
+def _complete(cells: AnnData, key: str | None) -> NDArray[np.str_]:
+    if key is None:
+        return np.full(cells.n_obs, ONE_TYPE)
+    return obs_column(
+        cells, key, absent="the real cells' obs has no {key!r}; pass labels_key= one of: {columns}", gaps=GAPS
+    )
 
 
 def _first(labels: NDArray[np.str_]) -> str:
@@ -136,19 +132,17 @@ def comparison_inputs(
     if key is None:
         notes.append("The real cells have no types (labels_key=): nothing is said about types")
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
-    synthetic_layer = layer if layer in synthetic.layers else None
-    kind = shared_kind(value_kind(split.train, layer), value_kind(synthetic, synthetic_layer))
-    values = _csr(split.train, layer)
+    train, made = read_cells(split.train, layer=layer), read_cells(synthetic, layer=layer, or_x=True)
+    kind = _shared_kind(train.kind, made.kind)
     null: NullGenerator
-    if kind == "counts":
-        null = PoissonNull.fit(values, library_size(values), real["train"])
+    if train.totals is not None:
+        null = PoissonNull.fit(train.csr, train.totals, real["train"])
     else:
-        null = NormalNull.fit(values, real["train"])
+        null = NormalNull.fit(train.csr, real["train"])
+    parts = {name: read_cells(getattr(split, name), layer=layer, kind=kind) for name in PARTS}
     return Inputs(
-        **{name: _cells(getattr(split, name), layer, kind, real[name]) for name in PARTS},
-        synthetic=_cells(
-            synthetic, synthetic_layer, kind, np.full(synthetic.n_obs, UNSURE) if given is None else given
-        ),
+        **{name: Cells(part.log_expr, real[name], part.totals) for name, part in parts.items()},
+        synthetic=Cells(made.log_expr, np.full(synthetic.n_obs, UNSURE) if given is None else given, made.totals),
         labelled=given is not None,
         null=null,
         n_top_genes=n_top_genes,
@@ -159,10 +153,10 @@ def comparison_inputs(
     )
 
 
-def shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
-    """Return what the values of both are, which must be the same and one of two kinds."""
+def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
+    """Return the kind of both, or say that they differ or cannot be judged."""
     for name, kind in (("real", real), ("synthetic", synthetic)):
-        if kind not in {"counts", "log-normalised"}:
+        if kind not in USABLE:
             msg = f"the {name} values are {kind}; the judge needs counts or log-normalised values (see layer=)"
             raise InputError(msg)
     if real != synthetic:
@@ -172,16 +166,3 @@ def shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
         )
         raise InputError(msg)
     return real
-
-
-def _csr(cells: AnnData, layer: str | None) -> sparse.csr_matrix:
-    return sparse.csr_matrix(expression_matrix(cells, layer))
-
-
-def _cells(cells: AnnData, layer: str | None, kind: ValueKind, labels: NDArray[np.str_]) -> Cells:
-    """Return log1p CP10k."""
-    values = _csr(cells, layer)
-    if kind == "counts":
-        totals = library_size(values)
-        return Cells(log1p_cp10k(values, totals=totals), labels, totals)
-    return Cells(values.astype(np.float32), labels)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from scgarage.errors import InputError
-from scgarage.io.cells import match_genes
-from scgarage.judge.clusters.clustering import ON_TRUTH, ari, count_clusters, macro_f1, nmi, read_cells
+from scgarage.io.cells import USABLE, expression_matrix, match_genes, read_cells
+from scgarage.judge.clusters.clustering import ON_TRUTH, ari, count_clusters, macro_f1, nmi, typed_cells
 from scgarage.judge.clusters.selection import N_COMPONENTS, rank_genes
 from scgarage.pp import Components, communities
 
@@ -149,7 +149,7 @@ def legacy_clusters(
         msg = f"selection={selection!r}, n_genes={n_genes}; expected one of {', '.join(LEGACY_SELECTIONS)} and >= 2"
         raise InputError(msg)
     grid = _grid(resolutions, step) if sweep else np.array([FIXED_RESOLUTION])
-    known = read_cells(real, labels_key, layer)
+    known = typed_cells(real, labels_key, layer)
     values = known.log_expr.toarray().astype(np.float64)
     made = _values(match_genes(synthetic, real.var_names, what="the synthetic cells"), layer)
     rows = []
@@ -171,10 +171,8 @@ def _grid(resolutions: tuple[float, float], step: float) -> NDArray[np.float64]:
 
 def _values(synthetic: AnnData, layer: str | None) -> NDArray[np.float64]:
     """Return log1p CP10k of synthetic cells; their labels do not matter."""
-    layer = layer if layer in synthetic.layers else None
-    bare = AnnData(synthetic.X if layer is None else synthetic.layers[layer], var=synthetic.var[[]])
-    bare.obs["type"] = "any"
-    return np.asarray(read_cells(bare, "type", None).log_expr.toarray(), dtype=np.float64)
+    bare = AnnData(expression_matrix(synthetic, layer if layer in synthetic.layers else None), var=synthetic.var[[]])
+    return read_cells(bare, accept=USABLE).log_expr.toarray().astype(np.float64)
 
 
 def _cluster(values: NDArray[np.float64], labels: NDArray[np.str_], grid: NDArray[np.float64]) -> dict[str, float]:

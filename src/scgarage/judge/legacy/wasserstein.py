@@ -6,10 +6,9 @@ from anndata import AnnData
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scgarage.errors import InputError, check_numbers
-from scgarage.io.cells import guard, match_genes, validate_expression
+from scgarage.errors import InputError
+from scgarage.io.cells import USABLE, guard, match_genes, read_cells
 from scgarage.judge.legacy.rare_cells import PROTOCOL
-from scgarage.judge.rare.augmenters import normalise
 
 PUBLISHED, SAME_SIZES, CONTROL = "published", "same sizes", "real against real"
 
@@ -78,9 +77,9 @@ def legacy_wasserstein(
     if real.n_obs < 2:
         msg = f"there are {real.n_obs} real cells; the control of real against real cells needs at least 2"
         raise InputError(msg)
-    known = _log_expr(real, layer)
+    known = _log_expr(real, layer, or_x=False)
     matched = match_genes(synthetic, real.var_names, what="the synthetic cells")
-    made = _log_expr(matched, layer if layer in matched.layers else None)
+    made = _log_expr(matched, layer, or_x=True)
     rng = np.random.default_rng(random_state)
     theirs = rng.permutation(real.n_obs)
     ours = rng.permutation(synthetic.n_obs)
@@ -97,10 +96,9 @@ def legacy_wasserstein(
     return table
 
 
-def _log_expr(cells: AnnData, layer: str | None) -> sparse.csr_matrix:
+def _log_expr(cells: AnnData, layer: str | None, *, or_x: bool) -> sparse.csr_matrix:
     """Return log1p CP10k of all genes, float64."""
-    kind = validate_expression(cells, layer, warn_silent_genes=False)
-    return sparse.csr_matrix(normalise(cells, layer, kind), dtype=np.float64)
+    return read_cells(cells, layer=layer, or_x=or_x, accept=USABLE).log_expr.astype(np.float64)
 
 
 def _same_sizes(n_real: int, n_synthetic: int, max_cells: int) -> tuple[int, int]:

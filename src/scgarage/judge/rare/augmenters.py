@@ -16,13 +16,14 @@ from sklearn.neighbors import NearestNeighbors
 
 from scgarage.errors import InputError, listed
 from scgarage.io.cells import (
+    COUNTS,
+    as_text,
     expression_matrix,
     guard,
-    log1p_cp10k,
     match_genes,
+    read_cells,
     validate_expression,
     validate_labels,
-    value_kind,
 )
 from scgarage.io.matrix import row_sums
 from scgarage.pp import Components
@@ -50,15 +51,15 @@ class RealCells:
     ) -> Self:
         """Check and normalise real cells."""
         adata = guard(adata)
-        validate_labels(adata, labels_key, min_cells_per_type=1)
+        labels = validate_labels(adata, labels_key, min_cells_per_type=1)
         kind = validate_expression(adata, layer, warn_silent_genes=False)
         rows = np.arange(adata.n_obs)
         if adata.n_obs > max_cells:
             rows = np.sort(np.random.default_rng(random_state).choice(adata.n_obs, max_cells, replace=False))
-        rows = rows[_common(adata.obs[labels_key].iloc[rows].astype(str).to_numpy(dtype=np.str_), labels_key)]
+        rows = rows[_common(labels[rows], labels_key)]
         kept = adata[rows].copy()
-        types, codes = np.unique(kept.obs[labels_key].astype(str).to_numpy(dtype=np.str_), return_inverse=True)
-        log_expr = normalise(kept, layer, kind)
+        types, codes = np.unique(labels[rows], return_inverse=True)
+        log_expr = read_cells(kept, layer=layer, kind=kind).log_expr
         return cls(kept, log_expr, types, codes, labels_key, layer, kind)
 
 
@@ -70,15 +71,6 @@ def _common(labels: NDArray[np.str_], labels_key: str) -> NDArray[np.bool_]:
         msg = f"adata.obs['{labels_key}']: types of fewer than {MIN_CELLS} cells are left out: {small}"
         warnings.warn(msg, UserWarning, stacklevel=4)
     return np.asarray(counts[numbers] >= MIN_CELLS)
-
-
-def normalise(adata: AnnData, layer: str | None, kind: ValueKind) -> sparse.csr_matrix:
-    """Return log1p CP10k of all genes, CSR; log-normalised values are used as they are."""
-    if kind not in {"counts", "log-normalised"}:
-        msg = f"the values are {kind}; expected counts or log-normalised values (see layer=)"
-        raise InputError(msg)
-    values = sparse.csr_matrix(expression_matrix(adata, layer), dtype=np.float32)
-    return log1p_cp10k(values) if kind == "counts" else values
 
 
 N_COMPONENTS = 100
@@ -115,8 +107,6 @@ Comparator: TypeAlias = Callable[[TrainingSet, Mapping[int, int], int], Training
 """Real training cells, cells wanted of each type (by its number) and a seed in; a training set out."""
 
 
-COUNTS: tuple[ValueKind, ...] = ("counts",)
-
 Augmenter: TypeAlias = Callable[[AnnData, dict[str, int], int], AnnData]
 """Real training cells, synthetic cells wanted of each type and a seed in; synthetic cells out, with the same genes,
 the same kind of values and the same column of types. Everything that is learned is learned inside, from these
@@ -140,19 +130,18 @@ def make_cells(
         raise InputError(msg)
     made = match_genes(made, real.adata.var_names, what="the synthetic cells")
     layer = real.layer if real.layer in made.layers else None
-    labels = made.obs[real.labels_key].astype(str).to_numpy(dtype=np.str_)
+    labels = as_text(made.obs[real.labels_key])
     usable = np.isin(labels, list(names)) & (row_sums(expression_matrix(made, layer)) > 0)
     codes = np.searchsorted(real.types, labels[usable])
     missing = real.types[np.setdiff1d(needed, codes)]
     if len(missing):
         msg = f"the generator made no cell of {listed(missing)}; asked for {names}"
         raise InputError(msg)
-    made = made[usable].copy()
-    kind = value_kind(made, layer)
-    if kind != real.value_kind:
-        msg = f"the synthetic values are {kind}, the real ones {real.value_kind}; both must be the same"
+    cells = read_cells(made[usable].copy(), layer=layer)
+    if cells.kind != real.value_kind:
+        msg = f"the synthetic values are {cells.kind}, the real ones {real.value_kind}; both must be the same"
         raise InputError(msg)
-    return normalise(made, layer, kind), codes
+    return cells.log_expr, codes
 
 
 def poisson_by_type(labels_key: str, *, layer: str | None = None) -> Augmenter:
@@ -183,10 +172,9 @@ def poisson_by_type(labels_key: str, *, layer: str | None = None) -> Augmenter:
     """
 
     def sample(train: AnnData, wanted: dict[str, int], random_state: int) -> AnnData:
-        validate_expression(train, layer, accept=COUNTS, warn_silent_genes=False)
+        counts = read_cells(train, layer=layer, accept=COUNTS).csr
         rng = np.random.default_rng(random_state)
-        counts = sparse.csr_matrix(expression_matrix(train, layer))
-        labels = train.obs[labels_key].astype(str).to_numpy(dtype=np.str_)
+        labels = as_text(train.obs[labels_key])
         if absent := sorted(set(wanted) - set(labels)):
             msg = f"there are no training cells of {listed(absent)}"
             raise InputError(msg)
