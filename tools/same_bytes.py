@@ -237,7 +237,8 @@ def of_attention() -> Any:
     """Return the analysis of attention."""
     gat = sg.seeds.GATSettings(n_epochs=10)
     made = old("biology", "analyse_attention")(cells(), labels_key=KEY, gat=gat)
-    return {key: value for key, value in vars(made).items() if key != "settings"}
+    names = ("types", "markers", "positive_rates", "explanations", "cells")
+    return {name: getattr(made, name) for name in names} | {"sentences": made.sentences()}
 
 
 def of_sequences() -> Any:

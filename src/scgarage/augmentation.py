@@ -11,7 +11,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, match_genes, validate_labels, value_kind
+from scgarage.io.cells import match_genes, read_cells, validate_labels
 from scgarage.models import FitOptions, GenerativeModel, model_class
 from scgarage.schema import COUNTS_LAYER, REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, probability_key
 
@@ -106,20 +106,20 @@ def augment(
 
 
 def _real_part(adata: ad.AnnData, model: GenerativeModel, layer: str | None) -> ad.AnnData:
-    kind = value_kind(adata, layer)
-    if kind != model.about["value_kind"]:
+    cells = read_cells(adata, layer=layer)
+    if cells.kind != model.about["value_kind"]:
         msg = (
-            f"the cells hold {kind} values, the model makes {model.about['value_kind']}; "
+            f"the cells hold {cells.kind} values, the model makes {model.about['value_kind']}; "
             "pass layer= with the values that the model was fitted on"
         )
         raise InputError(msg)
     if SOURCE_KEY in adata.obs and (adata.obs[SOURCE_KEY].astype(str) == SYNTHETIC).any():
         msg = f"adata.obs[{SOURCE_KEY!r}] says that some cells are synthetic already; augment the real cells only"
         raise InputError(msg)
-    values = sparse.csr_matrix(expression_matrix(adata, layer), dtype=np.float32)
+    values = sparse.csr_matrix(cells.matrix, dtype=np.float32)
     real = ad.AnnData(values, obs=adata.obs.copy(), var=adata.var.copy())
     real.obs[SOURCE_KEY] = REAL
-    if kind == "counts":
+    if cells.kind == "counts":
         real.layers[COUNTS_LAYER] = values.copy()
     return real
 

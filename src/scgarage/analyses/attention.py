@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.stats import hypergeom, spearmanr
+from scipy.stats import hypergeom
 
 from scgarage.analyses.markers import (
     ALL_CELLS,
@@ -22,11 +22,12 @@ from scgarage.analyses.markers import (
     type_enrichment,
 )
 from scgarage.errors import InputError
-from scgarage.io.cells import read_values, validate_labels
+from scgarage.io.cells import USABLE, read_cells, recorded_totals, validate_labels
 from scgarage.io.result import FolderResult, to_csv, to_json
 from scgarage.pp import Components, select_hvg
 from scgarage.pp.graph import knn_graph
 from scgarage.seeds import AttentionScores, GATSettings, attention_scores
+from scgarage.seeds.attention import spearman
 from scgarage.seeds.quotas import CellTypes, top_cells
 
 EXPLANATION_COLUMNS = (
@@ -133,7 +134,7 @@ def compare_explanations(
         ranked = np.asarray(values, dtype=np.float64)
         highest, lowest = (top_cells(sign * ranked, n_selected, rng) for sign in (1, -1))
         highest = highest if rows else chosen
-        row: dict[str, Any] = {"score": name, "spearman_with_attention": _spearman(attention, ranked)}
+        row: dict[str, Any] = {"score": name, "spearman_with_attention": spearman(attention, ranked)}
         constant = np.ptp(ranked) == 0
         for end, cells in {"recall_highest": highest, "recall_lowest": lowest}.items():
             row[end] = float("nan") if constant or not n_rare else float(rare[cells].sum() / n_rare)
@@ -141,12 +142,6 @@ def compare_explanations(
         row["overlap_with_attention"] = float("nan") if constant else len(np.intersect1d(highest, chosen)) / n_selected
         rows.append(row)
     return pd.DataFrame(rows, columns=list(EXPLANATION_COLUMNS))
-
-
-def _spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return float("nan")
-    return float(spearmanr(first, second).statistic)
 
 
 SIGNIFICANT = 0.05
@@ -417,7 +412,8 @@ def _score(
     rare: dict[str, Any],
     random_state: int,
 ) -> tuple[_Cells, AttentionScores]:
-    log_expr, totals = _log_expr(adata, layer)
+    read = read_cells(adata, layer=layer, accept=USABLE)
+    log_expr, totals = read.log_expr, read.totals if read.kind == "counts" else recorded_totals(adata)
     types = CellTypes.read(adata, labels_key, purpose="an analysis of attention", min_types=2, **rare)
     labels = types.names[types.codes]
     modelled = log_expr[:, np.flatnonzero(select_hvg(log_expr, n_top_genes))]
@@ -429,15 +425,6 @@ def _score(
     edges = knn_graph(seen.obsm["X_pca"], gat.n_neighbors, random_state=random_state).numpy()
     genes = adata.var_names.to_numpy(dtype=str)
     return _Cells(log_expr, genes, types, totals, seen.obsm["X_pca"], edges), attention
-
-
-def _log_expr(adata: ad.AnnData, layer: str | None) -> tuple[sparse.csr_matrix, NDArray[np.float64] | None]:
-    """Return log1p CP10k of all genes, and library sizes where counts are known."""
-    cells = read_values(adata, layer)
-    totals = cells.totals
-    if totals is None and "total_counts" in adata.obs:
-        totals = adata.obs["total_counts"].to_numpy(dtype=np.float64)
-    return cells.log_expr, totals
 
 
 def _markers(
@@ -454,10 +441,9 @@ def _markers(
     if found is None and reference is None:
         found = find_markers(cells.log_expr, cells.labels, cells.genes, n_markers=n_markers)
     elif found is None and reference is not None:
-        validate_labels(reference, labels_key, min_types=2, min_cells_per_type=1)
-        labels = reference.obs[labels_key].astype(str).to_numpy(dtype=str)
-        names = reference.var_names.to_numpy(dtype=str)
-        found = find_markers(_log_expr(reference, layer)[0], labels, names, n_markers=n_markers)
+        labels = validate_labels(reference, labels_key, min_cells_per_type=1)
+        seen = read_cells(reference, layer=layer, accept=USABLE)
+        found = find_markers(seen.log_expr, labels, seen.genes.to_numpy(dtype=str), n_markers=n_markers)
     here = set(cells.genes)
     known = {name: tuple(gene for gene in genes if gene in here) for name, genes in (found or {}).items()}
     known = {name: genes for name, genes in known.items() if genes}

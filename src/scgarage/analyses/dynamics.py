@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.metrics import pairwise_distances_argmin
 
-from scgarage.analyses.shifts import QUIET, compare, make_garage, means, pieces, require
+from scgarage.analyses.shifts import QUIET, column, compare, make_garage, means, pieces, require
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, log1p_cp10k, read_values, text_column, value_kind
+from scgarage.io.cells import log1p_cp10k, read_cells
 from scgarage.models import Garage
 from scgarage.pp import Components
 
@@ -156,14 +156,15 @@ def generate_between(
     InputError
         If values are no counts, or a state is missing or has fewer than 30 cells.
     """
-    states = text_column(adata, labels_key)
-    if value_kind(adata, layer) != "counts" or len({start, middle, end}) < 3:
+    states = column(adata, labels_key)
+    cells = read_cells(adata, layer=layer)
+    if cells.kind != "counts" or len({start, middle, end}) < 3:
         msg = f"generate_between needs counts and three different states; found {start!r}, {middle!r} and {end!r}"
         raise InputError(msg)
     for name in (start, middle, end):
         require(states == name, MIN_CELLS, f"state {name!r} of {labels_key!r}")
     rng = np.random.default_rng(random_state)
-    expr, counts = read_values(adata, layer, checked=False).log_expr, sparse.csr_matrix(expression_matrix(adata, layer))
+    expr, counts = cells.log_expr, cells.csr
     between, floor, real = pieces(states == middle, 3, rng)
     # A half of each end fits the judge's components; the start's also tells real changes.
     given, aside = zip(*(pieces(states == name, 2, rng) for name in (start, end)), strict=True)
@@ -175,9 +176,7 @@ def generate_between(
     one, other = (counts[rng.choice(rows, len(times))] for rows in given)
     mixed = log1p_cp10k(mix_counts(one, other, times, rng))
     made = {
-        "garage": read_values(
-            interpolate_types(model, start, end, times, random_state=random_state), checked=False
-        ).log_expr,
+        "garage": read_cells(interpolate_types(model, start, end, times, random_state=random_state)).log_expr,
         "mixed counts": mixed,
         "nearest observed": expr[train][_nearest(space.transform(mixed), space.transform(expr[train]))],
         "ends": expr[np.concatenate([rows[: -(-len(real) // 2)] for rows in given])],

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from scgarage.analyses.shifts import QUIET, make_garage, mean_shifts, require, shifted
+from scgarage.analyses.shifts import QUIET, column, make_garage, mean_shifts, require, shifted
 from scgarage.errors import InputError
-from scgarage.io.cells import read_values, text_column
+from scgarage.io.cells import obs_column, read_cells
 from scgarage.metrics.metric import check_labels, check_points
 from scgarage.pp import Components, split
 
@@ -177,7 +177,7 @@ def harmonise(
     ----------
     Korsunsky et al., Nature Methods 2019, doi:10.1038/s41592-019-0619-0.
     """
-    batches = text_column(adata, batch_key)
+    batches = obs_column(adata, batch_key)
     if target not in batches or len(np.unique(batches)) < 2:
         msg = f"target={target!r} must be one of several batches; found {', '.join(np.unique(batches))}"
         raise InputError(msg)
@@ -185,12 +185,9 @@ def harmonise(
         adata, labels_key=labels_key, batch_key=batch_key, fractions=(0.6, 0.0, 0.4), random_state=random_state
     )
     train, test = parts.train, parts.test
-    expr = {
-        "train": read_values(train, layer, checked=False).log_expr,
-        "test": read_values(test, layer, checked=False).log_expr,
-    }
+    expr = {name: read_cells(part, layer=layer).log_expr for name, part in (("train", train), ("test", test))}
     keys = {
-        name: (text_column(part, labels_key), text_column(part, batch_key))
+        name: (obs_column(part, labels_key), obs_column(part, batch_key))
         for name, part in (("train", train), ("test", test))
     }
     away = np.flatnonzero(keys["test"][1] != target)
@@ -242,8 +239,8 @@ def _generated(model: Any, types: NDArray[np.str_], target: str, random_state: i
         wanted = dict(zip(names.tolist(), counts.tolist(), strict=True))
         cells = model.sample(wanted, batch=target, random_state=random_state)
     order = np.argsort(np.argsort(types, kind="stable"), kind="stable")
-    labels = text_column(cells, model.about["labels_key"])
-    return read_values(cells, checked=False).log_expr[np.argsort(labels, kind="stable")][order]
+    labels = column(cells, model.about["labels_key"])
+    return read_cells(cells).log_expr[np.argsort(labels, kind="stable")][order]
 
 
 def _measure(

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from scgarage.analyses.shifts import QUIET, compare, make_garage, mean_shifts, means, pieces, require, shifted
 from scgarage.errors import InputError
-from scgarage.io.cells import read_values, text_column
+from scgarage.io.cells import obs_column, read_cells
 from scgarage.pp import Components
 
 PERTURBATION_METHODS = ("garage", "mean shift", "no change", "floor")
@@ -84,7 +84,7 @@ def transfer_perturbation(
     Lotfollahi, Wolf & Theis, scGen, Nature Methods 2019, doi:10.1038/s41592-019-0494-8. Simple baselines:
     Ahlmann-Eltze, Huber & Anders, Nature Methods 2025, doi:10.1038/s41592-025-02772-6.
     """
-    labels, conditions = text_column(adata, labels_key), text_column(adata, condition_key)
+    labels, conditions = obs_column(adata, labels_key), obs_column(adata, condition_key)
     for name in (control, stimulated):
         require(conditions == name, MIN_CELLS, f"condition {name!r} of {condition_key!r}")
     kept = np.isin(conditions, [control, stimulated])
@@ -98,7 +98,7 @@ def transfer_perturbation(
     if unknown or len(enough) < 2:
         msg = f"types={unknown}; expected types with {MIN_CELLS} cells in both conditions, two at least: {enough}"
         raise InputError(msg)
-    expr = read_values(adata, layer, checked=False).log_expr
+    expr = read_cells(adata, layer=layer).log_expr
     rows: list[dict[str, Any]] = []
     for number, name in enumerate(types or enough):
         rng = np.random.default_rng([random_state, number])
@@ -144,7 +144,7 @@ class _LeftOut:
         _, overall = mean_shifts(self.expr[others], self.labels[others], self.conditions[others], self.pair)
         before = self.expr[self.given]
         return {
-            "garage": read_values(made, checked=False).log_expr,
+            "garage": read_cells(made).log_expr,
             "mean shift": shifted(before, self.labels[self.given], {}, overall),
             "no change": before,
             "floor": self.expr[self.floor],

@@ -1,6 +1,7 @@
 """Mean shifts between groups of cells, and what the analyses share."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,21 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
+from scgarage.io.cells import obs_column
 from scgarage.metrics.classifier import c2st_logistic
 from scgarage.metrics.distances import sliced_wasserstein
 from scgarage.models import FitOptions, Garage
 from scgarage.pp import Components
 
 QUIET = FitOptions(progress=False, accelerator="cpu")
+
+
+column = partial(
+    obs_column,
+    absent="adata.obs[{key!r}]: no such column; available: {columns}",
+    gaps="adata.obs[{key!r}]: missing values; available: {columns}",
+)
+"""Return a complete column of obs as text, (n_cells,)."""
 
 
 def require(found: NDArray[np.bool_], n_cells: int, what: str) -> None:

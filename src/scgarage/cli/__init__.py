@@ -90,9 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     from scgarage.cli.parser import build_parser, normalise, settings_of
 
-    parser = build_parser(COMMANDS)
     try:
-        options = parser.parse_args(normalise(given))
+        given = normalise(given)
+        parser = build_parser(COMMANDS, asked=given)
+        options = parser.parse_args(given)
     except SystemExit as stop:  # help was shown, or the arguments are wrong and it was said
         return int(stop.code or 0)
     if options.version:

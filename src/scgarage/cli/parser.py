@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -52,8 +52,10 @@ class HyphenParser(ArgumentParser):  # type: ignore[misc]
         return re.sub(r"--[a-z][a-z_.]*", lambda option: option[0].replace("_", "-"), super().format_help())
 
 
-def build_parser(commands: dict[str, tuple[Callable[..., None], tuple[str, ...], str]]) -> ArgumentParser:
-    """Make the parser."""
+def build_parser(
+    commands: dict[str, tuple[Callable[..., None], tuple[str, ...], str]], asked: Collection[str] | None = None
+) -> ArgumentParser:
+    """Make the parser; only commands that are ``asked`` for get their options, each of which takes milliseconds."""
     from argparse import RawDescriptionHelpFormatter
 
     from jsonargparse import DefaultHelpFormatter
@@ -78,21 +80,26 @@ def build_parser(commands: dict[str, tuple[Callable[..., None], tuple[str, ...],
             epilog=f"examples:\n{examples}",
             formatter_class=Formatter,
         )
-        sub.add_argument("--config", action="config", help="YAML file with options; see --print-config.")
-        about = inspect.signature(function).parameters
-        for parameter in positional:
-            optional = about[parameter].default is None
-            sub.add_argument(parameter, type=str, nargs="?" if optional else None, help=_help_of(function, parameter))
-        groups = option_groups(function)
-        sub.add_function_arguments(function, as_group=False, skip={*positional, *groups})
-        for group in groups.values():
-            sub.add_class_arguments(group)
-        for action in sub._actions:
-            if about.get(action.dest) is not None and about[action.dest].annotation is bool:
-                action.nargs, action.const = "?", True  # `--overwrite` alone means true
-                action.metavar = "true|false"
+        if asked is None or name in asked:
+            _add_options(sub, function, positional)
         subcommands.add_subcommand(name, sub, help=doc.strip().splitlines()[0])
     return parser
+
+
+def _add_options(sub: ArgumentParser, function: Callable[..., None], positional: Collection[str]) -> None:
+    sub.add_argument("--config", action="config", help="YAML file with options; see --print-config.")
+    about = inspect.signature(function).parameters
+    for parameter in positional:
+        optional = about[parameter].default is None
+        sub.add_argument(parameter, type=str, nargs="?" if optional else None, help=_help_of(function, parameter))
+    groups = option_groups(function)
+    sub.add_function_arguments(function, as_group=False, skip={*positional, *groups})
+    for group in groups.values():
+        sub.add_class_arguments(group)
+    for action in sub._actions:
+        if about.get(action.dest) is not None and about[action.dest].annotation is bool:
+            action.nargs, action.const = "?", True  # `--overwrite` alone means true
+            action.metavar = "true|false"
 
 
 def normalise(arguments: Sequence[str]) -> list[str]:

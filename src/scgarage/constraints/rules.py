@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import library_size, log1p_cp10k, read_values
+from scgarage.io.cells import library_size, log1p_cp10k, read_cells
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,8 +36,8 @@ class CheckedCells:
         if not cells.n_obs:
             msg = f"there are no {what} cells to check"
             raise InputError(msg)
-        read = read_values(cells, layer if layer in cells.layers else None, checked=False)
-        return cls(read.matrix, cells.var_names, cells.obs, read.kind == "counts", what)
+        read = read_cells(cells, layer=layer, or_x=True)
+        return cls(read.csr, read.genes, cells.obs, read.kind == "counts", what)
 
     @property
     def n_cells(self) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import TARGET_SUM, library_size, match_genes, read_values, validate_labels
+from scgarage.io.cells import TARGET_SUM, USABLE, library_size, match_genes, read_cells
 from scgarage.pp import Components, recover_counts, select_hvg
 from scgarage.pp.graph import knn_graph
 from scgarage.schema import UNS_KEY, ValueKind
@@ -97,27 +97,18 @@ def cells_to_impute(
     like: ValueKind | None = None,
 ) -> Cells:
     """Validate cells and normalise them."""
-    read = read_values(adata, layer)
-    kind, values = read.kind, read.matrix
-    if like not in (None, kind):
-        msg = f"the fit saw {like} and these cells hold {kind}; use the same for both"
+    read = read_cells(adata, layer=layer, labels_key=labels_key, batch_key=batch_key, accept=USABLE)
+    if like not in (None, read.kind):
+        msg = f"the fit saw {like} and these cells hold {read.kind}; use the same for both"
         raise InputError(msg)
     log_expr = sparse.csr_matrix(read.log_expr, copy=True)
     log_expr.sum_duplicates()
     log_expr.eliminate_zeros()
     counts = totals = None
     if needs_counts:
-        counts = values if kind == "counts" else sparse.csr_matrix(recover_counts(adata, layer=layer).X)
+        counts = read.csr if read.kind == "counts" else read_cells(recover_counts(adata, layer=layer)).csr
         totals = library_size(counts)
-    return Cells(log_expr, label_column(adata, labels_key), label_column(adata, batch_key), kind, counts, totals)
-
-
-def label_column(adata: ad.AnnData, key: str | None) -> NDArray[np.str_] | None:
-    """Return a column of ``obs`` as text, shape ``(n_cells,)``, or ``None`` without a key."""
-    if key is None:
-        return None
-    validate_labels(adata, key, min_types=1, min_cells_per_type=1)
-    return np.asarray(adata.obs[key].astype(str), dtype=np.str_)
+    return Cells(log_expr, read.labels, read.batches, read.kind, counts, totals)
 
 
 @dataclass(frozen=True)

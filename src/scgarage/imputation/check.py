@@ -13,13 +13,12 @@ from rich.progress import track
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.imputation.base import Imputer, label_column, leiden_clusters, neighbour_adjacency
+from scgarage.imputation.base import Imputer, leiden_clusters, neighbour_adjacency
 from scgarage.imputation.registry import IMPUTERS, imputer_class
 from scgarage.imputation.scenarios import SCENARIOS, Subject
-from scgarage.io.cells import log1p_cp10k, match_genes, read_values
+from scgarage.io.cells import COUNTS, log1p_cp10k, match_genes, read_cells
 from scgarage.io.result import FileResult
 from scgarage.pp import Components, select_hvg
-from scgarage.schema import ValueKind
 
 Advice: TypeAlias = Literal["impute", "only to look at", "do not impute"]
 
@@ -168,9 +167,6 @@ class ImputationCheck(FileResult):
         return f"ImputationCheck of {', '.join(map(repr, self.table.index))}\n{self.words()}"
 
 
-COUNTS: tuple[ValueKind, ...] = ("counts",)
-
-
 def check_imputation(
     adata: ad.AnnData,
     methods: Sequence[str] | Mapping[str, Imputer] | None = None,
@@ -240,13 +236,14 @@ def check_imputation(
     """
     imputers = _imputers(methods)
     chosen = _scenarios(scenarios)
-    counts = _counts(adata, layer)
-    genes, types = _genes_and_types(counts, label_column(adata, labels_key), n_top_genes, random_state)
+    cells = read_cells(adata, layer=layer, labels_key=labels_key, batch_key=batch_key, accept=COUNTS)
+    counts = sparse.csr_matrix(cells.matrix, dtype=np.float32)
+    genes, types = _genes_and_types(counts, cells.labels, n_top_genes, random_state)
     subject = Subject(
         counts=counts,
         genes=genes,
         types=types,
-        batches=label_column(adata, batch_key),
+        batches=cells.batches,
         labelled=labels_key is not None,
         random_state=random_state,
         **({} if deeper is None else _deeper(deeper, adata, layer, labels_key)),
@@ -282,10 +279,6 @@ def _scenarios(names: Sequence[str] | None) -> list[str]:
     return [name for name in SCENARIOS if names is None or name in names]
 
 
-def _counts(adata: ad.AnnData, layer: str | None) -> sparse.csr_matrix:
-    return sparse.csr_matrix(read_values(adata, layer, accept=COUNTS).matrix, dtype=np.float32)
-
-
 def _genes_and_types(
     counts: sparse.csr_matrix, types: NDArray[np.str_] | None, n_top_genes: int, random_state: int
 ) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
@@ -303,11 +296,13 @@ def _deeper(deeper: ad.AnnData, adata: ad.AnnData, layer: str | None, labels_key
     deeper = match_genes(deeper, adata.var_names, what="the deeper measurement")
     missing = adata.obs_names.difference(deeper.obs_names)
     if len(missing) == adata.n_obs and labels_key is not None:
-        return {"deeper": _counts(deeper, layer), "deeper_types": label_column(deeper, labels_key)}
+        cells = read_cells(deeper, layer=layer, labels_key=labels_key, accept=COUNTS)
+        return {"deeper": sparse.csr_matrix(cells.matrix, dtype=np.float32), "deeper_types": cells.labels}
     if len(missing):
         msg = (
             f"the deeper measurement lacks {len(missing):,} of {adata.n_obs:,} cells (first: '{missing[0]}'); "
             "it needs all cells, or none of them and labels_key="
         )
         raise InputError(msg)
-    return {"deeper": _counts(deeper[adata.obs_names].copy(), layer)}
+    cells = read_cells(deeper[adata.obs_names].copy(), layer=layer, accept=COUNTS)
+    return {"deeper": sparse.csr_matrix(cells.matrix, dtype=np.float32)}

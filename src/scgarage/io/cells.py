@@ -21,7 +21,88 @@ from scgarage.schema import REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, ValueK
 TARGET_SUM = 1e4
 """Counts per cell after normalisation: CP10k, the field's convention (scanpy's and Seurat's tutorials)."""
 
+USABLE: tuple[ValueKind, ...] = ("counts", "log-normalised")
+"""Kinds of values that nearly everything works with."""
+
+COUNTS: tuple[ValueKind, ...] = ("counts",)
+
 Expression = TypeVar("Expression", sparse.csr_matrix, NDArray[np.floating])
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells as arrays."""
+
+    matrix: Matrix  # the values as they are stored, (n_cells, n_genes)
+    kind: ValueKind  # what they are: counts, log-normalised...
+    genes: "pd.Index[str]"  # gene names
+    labels: NDArray[np.str_] | None = None  # cell type of each cell, (n_cells,), or None
+    batches: NDArray[np.str_] | None = None  # batch of each cell, (n_cells,), or None
+
+    @cached_property
+    def csr(self) -> sparse.csr_matrix:
+        """The values, CSR (n_cells, n_genes)."""
+        return sparse.csr_matrix(self.matrix)
+
+    @cached_property
+    def totals(self) -> NDArray[np.float64] | None:
+        """Library sizes, (n_cells,); None where no counts are known."""
+        return library_size(self.csr) if self.kind == "counts" else None
+
+    @cached_property
+    def log_expr(self) -> sparse.csr_matrix:
+        """log1p CP10k of all genes, CSR float32 (n_cells, n_genes); other values than counts as they are."""
+        return log1p_cp10k(self.csr, totals=self.totals) if self.kind == "counts" else self.csr.astype(np.float32)
+
+
+def read_cells(
+    adata: AnnData,
+    *,
+    layer: str | None = None,
+    labels_key: str | None = None,
+    batch_key: str | None = None,
+    accept: Collection[ValueKind] | None = None,
+    or_x: bool = False,
+) -> Cells:
+    """Read values, and types and batches where a column is named; with ``or_x`` of ``X`` where there is no such layer.
+
+    Kinds of values to ``accept`` are checked as :func:`validate_expression` does; without them nothing is.
+    """
+    layer = None if or_x and layer not in adata.layers else layer
+    if accept is None:
+        kind = value_kind(adata, layer)
+    else:
+        kind = validate_expression(adata, layer, accept=accept, warn_silent_genes=False)
+    labels, batches = (
+        None if key is None else validate_labels(adata, key, min_types=1, min_cells_per_type=1)
+        for key in (labels_key, batch_key)
+    )
+    return Cells(expression_matrix(adata, layer), kind, adata.var_names, labels, batches)
+
+
+def obs_column(
+    adata: AnnData,
+    key: str,
+    *,
+    absent: str = "adata.obs has no {key!r}; available: {columns}",
+    gaps: str = "adata.obs[{key!r}] has {n_missing} missing values; fill or drop those cells",
+) -> NDArray[np.str_]:
+    """Return a column of ``obs`` as text, (n_cells,), or say that it is absent or has gaps."""
+    n_missing = int(adata.obs[key].isna().sum()) if key in adata.obs else 0
+    if key not in adata.obs or n_missing:
+        columns = ", ".join(map(repr, adata.obs.columns)) or "none"
+        raise InputError((gaps if n_missing else absent).format(key=key, n_missing=n_missing, columns=columns))
+    return as_text(adata.obs[key])
+
+
+def recorded_totals(adata: AnnData) -> NDArray[np.float64] | None:
+    """Return the total counts that scanpy's quality control left in ``obs``, (n_cells,), or ``None``."""
+    return np.asarray(adata.obs["total_counts"], dtype=np.float64) if "total_counts" in adata.obs else None
+
+
+def as_text(column: "pd.Series[Any]") -> NDArray[np.str_]:
+    """Return a column as text, (n_cells,); a missing value is "unsure"."""
+    return np.asarray(column.astype(str).mask(column.isna(), UNSURE), dtype=np.str_)
 
 
 def library_size(counts: sparse.csr_matrix | NDArray[np.floating]) -> NDArray[np.float64]:
@@ -128,7 +209,7 @@ _N_EXAMPLES = 5
 
 def validate_labels(
     adata: AnnData, labels_key: str, *, min_types: int = 2, min_cells_per_type: int = 2, argument: str = "labels_key"
-) -> None:
+) -> NDArray[np.str_]:
     """Check that a column of ``obs`` holds cell types that can be worked with.
 
     Parameters
@@ -143,6 +224,10 @@ def validate_labels(
         Smallest number of cells of each.
     argument
         What the user gave the column as, for the message.
+
+    Returns
+    -------
+    Type of each cell as text, shape ``(n_cells,)``.
 
     Raises
     ------
@@ -171,6 +256,7 @@ def validate_labels(
         )
         raise InputError(msg)
     _check_sizes(sizes, labels_key, min_types=min_types, min_cells_per_type=min_cells_per_type)
+    return as_text(labels)
 
 
 def _check_is_not_a_measurement(labels: "pd.Series[Any]", labels_key: str, adata: AnnData) -> None:
@@ -270,11 +356,7 @@ def value_kind(adata: AnnData, layer: str | None = None) -> ValueKind:
 
 
 def validate_expression(
-    adata: AnnData,
-    layer: str | None = None,
-    *,
-    accept: Collection[ValueKind] = ("counts", "log-normalised"),
-    warn_silent_genes: bool = True,
+    adata: AnnData, layer: str | None = None, *, accept: Collection[ValueKind] = USABLE, warn_silent_genes: bool = True
 ) -> ValueKind:
     """Check that the expression values of a data set can be worked with.
 
@@ -317,62 +399,6 @@ def validate_expression(
     if kind not in accept:
         _refuse_kind(adata, X, layer, kind, accept)
     return kind
-
-
-@dataclass(frozen=True)
-class CellValues:
-    """Values of cells, and what follows from them: the one way from AnnData to log1p CP10k."""
-
-    matrix: sparse.csr_matrix  # as given, CSR (n_cells, n_genes)
-    kind: ValueKind
-
-    @cached_property
-    def log_expr(self) -> sparse.csr_matrix:
-        """log1p CP10k, CSR float32; log-normalised values as they are."""
-        return log1p_cp10k(self.matrix) if self.kind == "counts" else self.matrix.astype(np.float32)
-
-    @cached_property
-    def totals(self) -> NDArray[np.float64] | None:
-        """Library sizes, (n_cells,); ``None`` where the values are no counts."""
-        return library_size(self.matrix) if self.kind == "counts" else None
-
-
-def read_values(
-    adata: AnnData,
-    layer: str | None = None,
-    *,
-    accept: Collection[ValueKind] = ("counts", "log-normalised"),
-    checked: bool = True,
-    warn_silent_genes: bool = False,
-) -> CellValues:
-    """Read ``X`` or a layer; ``checked`` refuses what :func:`validate_expression` does.
-
-    Raises
-    ------
-    InputError
-        For values that cannot be used.
-    """
-    kind = (
-        validate_expression(adata, layer, accept=accept, warn_silent_genes=warn_silent_genes)
-        if checked
-        else (value_kind(adata, layer))
-    )
-    return CellValues(sparse.csr_matrix(expression_matrix(adata, layer)), kind)
-
-
-def text_column(adata: AnnData, key: str) -> NDArray[np.str_]:
-    """Return a complete column of ``obs`` as text, (n_cells,).
-
-    Raises
-    ------
-    InputError
-        When there is no such column, or values are missing.
-    """
-    if key not in adata.obs or adata.obs[key].isna().any():
-        what = "missing values" if key in adata.obs else "no such column"
-        msg = f"adata.obs[{key!r}]: {what}; available: {', '.join(map(repr, adata.obs.columns)) or 'none'}"
-        raise InputError(msg)
-    return np.asarray(adata.obs[key].astype(str), dtype=np.str_)
 
 
 def match_genes(adata: AnnData, var_names: Collection[str], *, what: str = "the data") -> AnnData:

@@ -241,11 +241,11 @@ def gene_correlation_error(real: ArrayLike, synthetic: ArrayLike, *, n_genes: in
         msg = "real has 1 gene; a correlation needs at least 2"
         raise InputError(msg)
     chosen = np.argsort(-real.var(axis=0), kind="stable")[:n_genes]
-    difference = _spearman(real[:, chosen]) - _spearman(synthetic[:, chosen])
+    difference = spearman_matrix(real[:, chosen]) - spearman_matrix(synthetic[:, chosen])
     return float(np.abs(difference[np.triu_indices(len(chosen), 1)]).mean())
 
 
-def _spearman(values: Points) -> Points:
+def spearman_matrix(values: Points) -> Points:
     """Return the rank correlations of all pairs of columns, (n_columns, n_columns); 0 with a constant column."""
     ranks = rankdata(values, axis=0)
     ranks -= ranks.mean(axis=0)

@@ -14,10 +14,11 @@ from scipy import sparse
 
 from scgarage.errors import InputError
 from scgarage.io.cells import (
-    CellValues,
+    USABLE,
+    Cells,
     expression_matrix,
     match_genes,
-    read_values,
+    read_cells,
     validate_expression,
     validate_labels,
 )
@@ -162,7 +163,7 @@ def training_data(
     batch_key: str | Sequence[str] | None = None,
 ) -> TrainingData:
     """Validate training cells and bring them into the models' form."""
-    value_kind = validate_expression(adata, layer)
+    kind = validate_expression(adata, layer)
     if labels_key is not None:
         validate_labels(adata, labels_key, min_cells_per_type=1)
         adata = _without_single_cells(adata, labels_key)
@@ -170,19 +171,19 @@ def training_data(
     batch_keys = columns_of(batch_key)
     for column in batch_keys:
         validate_labels(adata, column, min_types=1, min_cells_per_type=1, argument="batch_key")
-    cells = CellValues(sparse.csr_matrix(expression_matrix(adata, layer)), value_kind)
+    cells = Cells(expression_matrix(adata, layer), kind, adata.var_names)
     modelled = select_hvg(cells.log_expr, n_top_genes)
     about = adata.uns.get(UNS_KEY, {})
     labels, types = _codes(adata, labels_key)
     batch_names = combinations(adata.obs, batch_keys) if batch_keys else ()
     return TrainingData(
-        values=cells.matrix,
+        values=cells.csr,
         log_expr=cells.log_expr[:, np.flatnonzero(modelled)],
         modelled=modelled,
         labels=labels,
         types=types,
         totals=cells.totals,
-        value_kind=value_kind,
+        value_kind=cells.kind,
         labels_key=labels_key,
         var=adata.var.copy(),
         split=dict(about.get("split", {})),
@@ -234,12 +235,12 @@ def _batch_numbers(cells: ad.AnnData, columns: Sequence[str], names: tuple[str, 
 def validation_data(adata: ad.AnnData, data: TrainingData, *, layer: str | None) -> ValidationData:
     """Bring validation cells into the form of the training cells."""
     adata = match_genes(adata, data.var.index, what="the validation cells")
-    cells = read_values(adata, layer)
+    cells = read_cells(adata, layer=layer, accept=USABLE)
     if cells.kind != data.value_kind:
         msg = f"training cells hold {data.value_kind} and validation cells {cells.kind} values; use the same for both"
         raise InputError(msg)
     return ValidationData(
-        values=cells.matrix,
+        values=cells.csr,
         log_expr=cells.log_expr[:, np.flatnonzero(data.modelled)],
         totals=cells.totals,
         labels=_numbers(adata, data.labels_key, data.types),

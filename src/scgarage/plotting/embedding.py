@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import match_genes, read_values
+from scgarage.io.cells import USABLE, match_genes, read_cells
 from scgarage.plotting.style import (
     FAINT,
     FIGURE_WIDTH,
@@ -34,21 +34,20 @@ from scgarage.schema import REAL, SYNTHETIC, UNSURE
 
 def log_expression(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_matrix:
     """Return log1p CP10k, CSR, shape ``(n_cells, n_genes)``."""
-    layer = layer if layer in adata.layers else None
-    cells = read_values(adata, layer, checked=False)
-    if cells.kind in ("counts", "log-normalised"):
-        return cells.log_expr
+    cells = read_cells(adata, layer=layer, or_x=True)
+    if cells.kind in USABLE:
+        return cells.log_expr if cells.kind == "counts" else cells.csr
     msg = (
-        f"figures need counts or log1p CP10k values; {layer or 'X'} holds {cells.kind} values; "
-        "pass layer=, or call sg.pp.recover_counts first"
+        f"figures need counts or log1p CP10k values; {layer if layer in adata.layers else 'X'} holds {cells.kind} "
+        "values; pass layer=, or call sg.pp.recover_counts first"
     )
     raise InputError(msg)
 
 
 def counts_or_none(adata: ad.AnnData, layer: str | None = None) -> sparse.csr_matrix | None:
     """Return counts, CSR, shape ``(n_cells, n_genes)``, or ``None`` when the values are not counts."""
-    cells = read_values(adata, layer if layer in adata.layers else None, checked=False)
-    return cells.matrix if cells.kind == "counts" else None
+    cells = read_cells(adata, layer=layer, or_x=True)
+    return cells.csr if cells.kind == "counts" else None
 
 
 COLUMNS = ("umap1", "umap2", "source")

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
-from scipy.stats import rankdata
 
 from scgarage.errors import InputError
 from scgarage.io.cells import library_size as totals_per_cell
+from scgarage.metrics.genes import spearman_matrix
 from scgarage.plotting.style import INK, SOURCE_COLOURS, finish, new_figure, plain, styled
 
 Matrix: TypeAlias = sparse.csr_matrix | NDArray[np.floating]
@@ -272,13 +272,9 @@ def rank_correlations(log_expr: NDArray[np.floating]) -> NDArray[np.float64]:
     -------
     Shape ``(n_genes, n_genes)``, 1 on the diagonal.
     """
-    ranks = rankdata(np.asarray(log_expr, dtype=np.float64), axis=0)
-    ranks -= ranks.mean(axis=0)
-    length = np.linalg.norm(ranks, axis=0)
-    ranks /= np.where(length > 0, length, 1.0)
-    correlations = np.clip(ranks.T @ ranks, -1.0, 1.0)
+    correlations = np.clip(spearman_matrix(np.asarray(log_expr, dtype=np.float64)), -1.0, 1.0)
     np.fill_diagonal(correlations, 1.0)
-    return np.asarray(correlations, dtype=np.float64)
+    return correlations
 
 
 @styled

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from scgarage.errors import InputError, examples
-from scgarage.io.cells import expression_matrix, validate_expression, validate_labels, value_kind
+from scgarage.io.cells import expression_matrix, read_cells, validate_expression, validate_labels
 from scgarage.io.matrix import as_matrix, compact, row_sums
 from scgarage.io.tables import MISSING, as_text_labels
 from scgarage.io.values import (
@@ -79,8 +79,8 @@ def recover_counts(
     """
     source = _source(adata, layer=layer, use_raw=use_raw)
     layer = None if use_raw else layer
-    X = expression_matrix(source, layer)
-    kind = value_kind(source, layer)
+    cells = read_cells(source, layer=layer)
+    X, kind = cells.matrix, cells.kind
     if kind in ("counts", "scaled"):
         hint = find_alternative(adata, ["log-normalised", "counts"], layer=layer) if kind == "scaled" else None
         reason = "they are counts already" if kind == "counts" else "expected: log-normalised values"

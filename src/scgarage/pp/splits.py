@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scgarage.errors import InputError
-from scgarage.io.cells import validate_labels
+from scgarage.io.cells import obs_column, validate_labels
 
 PARTS = ("train", "validation", "test")
 
@@ -126,15 +126,14 @@ def split(
     if labels_key is None:
         labels = np.full(adata.n_obs, "cell")
     else:
-        validate_labels(adata, labels_key, min_cells_per_type=1)
-        labels = _text(adata, labels_key)
+        labels = validate_labels(adata, labels_key, min_cells_per_type=1)
     if batch_key is not None:
-        _text(adata, batch_key)
+        obs_column(adata, batch_key)
     rng = np.random.default_rng(random_state)
     if donor_key is None:
         part = _assign_by_type(labels, fractions, rng)
     else:
-        part = _assign_by_donor(_text(adata, donor_key), fractions, rng)
+        part = _assign_by_donor(obs_column(adata, donor_key), fractions, rng)
     _warn_missing_types(labels, part, fractions)
     _check_parts(part, fractions)
     return _take(
@@ -171,7 +170,7 @@ def split_by_column(adata: ad.AnnData, column: str, *, labels_key: str | None = 
         When a column is missing or has missing values, or ``column`` holds other values or no train or no
         test cell.
     """
-    part = _text(adata, column)
+    part = obs_column(adata, column)
     if labels_key is not None:
         validate_labels(adata, labels_key, min_types=1, min_cells_per_type=1)
     found = set(part)
@@ -200,18 +199,6 @@ def _check_fractions(fractions: Sequence[float]) -> tuple[float, float, float]:
         msg = f"fractions must be three numbers (train, validation, test) >= 0 that add up to 1; found {values}"
         raise InputError(msg)
     return values  # type: ignore[return-value]
-
-
-def _text(adata: ad.AnnData, key: str) -> NDArray[np.str_]:
-    """Return a complete column of ``obs`` as strings."""
-    if key not in adata.obs:
-        msg = f"adata.obs has no {key!r}; available: {', '.join(map(repr, adata.obs.columns)) or 'none'}"
-        raise InputError(msg)
-    if adata.obs[key].isna().any():
-        n_missing = int(adata.obs[key].isna().sum())
-        msg = f"adata.obs[{key!r}] has {n_missing} missing values; fill or drop those cells"
-        raise InputError(msg)
-    return np.asarray(adata.obs[key].astype(str), dtype=np.str_)
 
 
 def _check_parts(part: NDArray[np.str_], fractions: tuple[float, float, float]) -> None:
@@ -298,7 +285,7 @@ def _assign_by_donor(
 
 
 def _fingerprint(adata: ad.AnnData, labels_key: str | None, part: NDArray[np.str_]) -> str:
-    labels = [] if labels_key is None else _text(adata, labels_key).tolist()
+    labels = [] if labels_key is None else obs_column(adata, labels_key).tolist()
     text = json.dumps([[str(name) for name in adata.obs_names], labels, part.tolist()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

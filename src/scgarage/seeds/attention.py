@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix
-from scgarage.io.matrix import as_matrix, row_sums
+from scgarage.io.cells import read_cells, recorded_totals
+from scgarage.io.matrix import Matrix, as_matrix, row_sums
 from scgarage.pp import communities
 from scgarage.pp.graph import knn_graph
 from scgarage.schema import COUNTS_LAYER
@@ -134,7 +134,7 @@ def attention_scores(
     )
     sent = sent_attention(network, log_expr, edges, rare=types.rare_cells, chunk_size=settings.chunk_size)
     scores = _for_each_edge(sent.scores, edges) if correct_degree else sent.scores
-    diagnostics = _fit_of(sent, result, types, rows[held_out]) | _correlations(scores, adata, edges)
+    diagnostics = _fit_of(sent, result, types, rows[held_out]) | _correlations(scores, log_expr, _totals(adata), edges)
     return AttentionScores(scores, types, diagnostics, result.history)
 
 
@@ -184,26 +184,27 @@ def _fit_of(
     }
 
 
-def _correlations(scores: NDArray[np.float64], adata: ad.AnnData, edges: Tensor) -> dict[str, float]:
-    n_genes = row_sums(as_matrix(expression_matrix(adata) != 0))
+def _correlations(
+    scores: NDArray[np.float64], log_expr: Matrix, totals: NDArray[np.float64], edges: Tensor
+) -> dict[str, float]:
     out_degree = np.bincount(edges[0], minlength=len(scores))
-    against = {"out_degree": out_degree, "genes_detected": n_genes, "library_size": _library_size(adata)}
-    return {f"spearman_{name}": _spearman(scores, values) for name, values in against.items()}
+    against = {"out_degree": out_degree, "genes_detected": row_sums(as_matrix(log_expr != 0)), "library_size": totals}
+    return {f"spearman_{name}": spearman(scores, values) for name, values in against.items()}
 
 
-def _spearman(scores: NDArray[np.float64], values: NDArray[Any]) -> float:
-    if np.ptp(scores) == 0 or np.ptp(values) == 0:
+def spearman(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Return the rank correlation of two lists of numbers; NaN when one is constant."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
-    return float(spearmanr(scores, values).statistic)
+    return float(spearmanr(first, second).statistic)
 
 
-def _library_size(adata: ad.AnnData) -> NDArray[np.float64]:
+def _totals(adata: ad.AnnData) -> NDArray[np.float64]:
     """Return total counts, all zero where they are not known."""
     if COUNTS_LAYER in adata.layers:
-        return row_sums(expression_matrix(adata, COUNTS_LAYER))
-    if "total_counts" in adata.obs:
-        return np.asarray(adata.obs["total_counts"], dtype=np.float64)
-    return np.zeros(adata.n_obs)
+        return row_sums(read_cells(adata, layer=COUNTS_LAYER).matrix)
+    known = recorded_totals(adata)
+    return np.zeros(adata.n_obs) if known is None else known
 
 
 @dataclass(frozen=True)

@@ -352,8 +352,7 @@ class CellTypes:
                 "of the selectors, only 'stratified' needs them"
             )
             raise InputError(msg)
-        validate_labels(adata, labels_key, min_types=min_types, min_cells_per_type=1)
-        labels = adata.obs[labels_key].astype(str).to_numpy(dtype=str)
+        labels = validate_labels(adata, labels_key, min_types=min_types, min_cells_per_type=1)
         return cls.of(labels, rare_fraction=rare_fraction, rare_threshold=rare_threshold)
 
     @classmethod

@@ -7,10 +7,10 @@ from typing import Any
 import anndata as ad
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, value_kind
+from scgarage.io.cells import read_cells
+from scgarage.io.matrix import Matrix
 from scgarage.pp import balanced_components
 from scgarage.seeds.quotas import CellTypes, Seeds, check_n_seeds, top_cells, top_per_type, type_quotas
 
@@ -29,15 +29,16 @@ def points_of(
     return np.asarray(adata.obsm[use_rep])
 
 
-def log_expression(adata: ad.AnnData) -> sparse.csr_matrix | NDArray[np.floating]:
+def log_expression(adata: ad.AnnData) -> Matrix:
     """Return log1p CP10k from ``X``, shape ``(n_cells, n_genes)``."""
-    if value_kind(adata) == "counts":
+    cells = read_cells(adata)
+    if cells.kind == "counts":
         msg = (
             "adata.X holds counts and log-normalised values are expected; "
             "normalise first: adata.X = sg.pp.log1p_cp10k(adata.X)"
         )
         raise InputError(msg)
-    return expression_matrix(adata)
+    return cells.matrix
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, match_genes, value_kind
+from scgarage.io.cells import expression_matrix, library_size, log1p_cp10k, match_genes, obs_column, value_kind
 from scgarage.judge.evaluation.cells import rare_types
 from scgarage.judge.evaluation.comparison import REFERENCE_LIMIT, halve
 from scgarage.judge.evaluation.inputs import OTHER_SPLIT, origin_notes
@@ -83,14 +83,12 @@ class Population:
 
 def column(cells: AnnData, key: str) -> NDArray[np.str_]:
     """Return a complete column of the real cells' ``obs`` as strings."""
-    if key not in cells.obs:
-        available = ", ".join(map(repr, cells.obs.columns)) or "none"
-        msg = f"the real cells' obs has no {key!r}; available: {available}"
-        raise InputError(msg)
-    if cells.obs[key].isna().any():
-        msg = f"obs[{key!r}] of the real cells has missing values; fill or drop those cells"
-        raise InputError(msg)
-    return np.asarray(cells.obs[key].astype(str), dtype=np.str_)
+    return obs_column(
+        cells,
+        key,
+        absent="the real cells' obs has no {key!r}; available: {columns}",
+        gaps="obs[{key!r}] of the real cells has missing values; fill or drop those cells",
+    )
 
 
 N_TOP_GENES = 1000
