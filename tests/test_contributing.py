@@ -100,6 +100,15 @@ def test_imputer(add, cells):
 
 def test_seed_selector(add, cells):
     name = add("seed selector")
+    logged = cells.copy()
+    logged.X = sg.pp.log1p_cp10k(cells.X)
+    seeds = SELECTORS[name](labels_key="cell_type").select(logged, 24)
+    assert len(set(seeds.indices)) == len(seeds) == 24
+    assert seeds.scores.dtype == np.float64
+    assert "rare" in set(cells.obs["cell_type"].iloc[seeds.indices])
+    faithful = sg.models.GarageFaithful(selector=name, n_iterations=2, n_top_genes=40, generator_hidden=(8,))
+    faithful.fit(cells, labels_key="cell_type", validation=None, options=QUIET)
+    assert len(faithful.seeds) == np.ceil(0.2 * cells.n_obs)
     settings = {"n_sweeps": 2, "n_kept": 1, "n_factors": 3, "refine": False, "n_top_genes": 40}
     model = sg.models.Garage(seeds=name, seed_share=0.2, **settings)
     model.fit(cells, labels_key="cell_type", validation=None, options=QUIET)

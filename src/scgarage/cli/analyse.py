@@ -251,7 +251,7 @@ def run_analyse_leakage(
     leakages
         Shares of seed cells; by default 0, 0.05, 0.1, 0.2, 0.3, 0.4 and 0.5.
     selectors
-        How seeds are picked: attention, stratified, random, global_top; all by default.
+        How seeds are picked; by default attention, stratified, random and global_top. An unknown name lists all.
     seeds
         Seeds of the model; three or more give a spread.
     params

@@ -85,7 +85,7 @@ def run_impute(
     out
         File to write, h5ad.
     method
-        Imputer: none, knn, magic, alra, garage, scvi (needs scvi-tools) or began.
+        Imputer, such as knn, magic, alra, garage, scvi (needs scvi-tools) or began; an unknown name lists all.
     labels_key
         Column of obs with the cell types, for began and garage; clusters by default.
     batch_key
