@@ -12,7 +12,6 @@ from scipy import sparse
 
 from scgarage.analyses.shifts import (
     QUIET,
-    column,
     distances,
     gene_means,
     make_garage,

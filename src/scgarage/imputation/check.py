@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy import sparse
 
-from scgarage.errors import InputError
+from scgarage.errors import InputError, chosen_entries
 from scgarage.imputation.base import Imputer
 from scgarage.imputation.registry import IMPUTERS, imputer_class
 from scgarage.imputation.scenarios import SCENARIOS, Subject

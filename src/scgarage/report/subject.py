@@ -13,7 +13,6 @@ from scipy import sparse
 
 from scgarage import plotting
 from scgarage.io.cells import as_text, match_genes
-from scgarage.judge.evaluation import Evaluation
 from scgarage.plotting.embedding import counts_or_none, log_expression
 from scgarage.pp import Split
 from scgarage.report.tables import rare_types

@@ -7,15 +7,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scgarage.errors import InputError
-from scgarage.judge.clusters.clustering import (
-    RESOLUTIONS,
-    Choose,
-    ClusterSettings,
-    check_counts,
-    score_structure,
-    typed_cells,
-)
+from scgarage.errors import InputError, check_numbers
+from scgarage.judge.clusters.clustering import RESOLUTIONS, Choose, ClusterSettings, score_structure, typed_cells
 from scgarage.judge.clusters.selection import SELECTIONS, Selection, choose_selections, rank_genes, select_genes
 from scgarage.judge.evaluation.cells import Cells, Index, NullGenerator, PoissonNull
 from scgarage.judge.evaluation.inputs import Inputs, choose_labels_key, comparison_inputs

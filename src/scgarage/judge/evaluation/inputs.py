@@ -33,6 +33,12 @@ def choose_labels_key(split: Split, labels_key: str | None) -> str:
     return key
 
 
+def real_column(cells: AnnData, key: str, *, argument: str = "labels_key") -> NDArray[np.str_]:
+    """Return a complete column of the real cells' ``obs`` as strings."""
+    absent = f"the real cells' obs has no {{key!r}}; pass {argument}= one of: {{columns}}"
+    return obs_column(cells, key, absent=absent, gaps=GAPS)
+
+
 def real_labels(split: Split, key: str | None) -> dict[str, NDArray[np.str_]]:
     """Return the types of the cells of each part; without a column they are all :data:`ONE_TYPE`."""
     parts = {name: getattr(split, name) for name in PARTS}
@@ -58,14 +64,6 @@ def synthetic_labels(
         )
         raise InputError(msg)
     return found
-
-
-def _complete(cells: AnnData, key: str | None) -> NDArray[np.str_]:
-    if key is None:
-        return np.full(cells.n_obs, ONE_TYPE)
-    return obs_column(
-        cells, key, absent="the real cells' obs has no {key!r}; pass labels_key= one of: {columns}", gaps=GAPS
-    )
 
 
 def _first(labels: NDArray[np.str_]) -> str:
@@ -133,7 +131,7 @@ def comparison_inputs(
         notes.append("The real cells have no types (labels_key=): nothing is said about types")
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     train, made = read_cells(split.train, layer=layer), read_cells(synthetic, layer=layer, or_x=True)
-    kind = _shared_kind(train.kind, made.kind)
+    kind = shared_kind(train.kind, made.kind)
     null: NullGenerator
     if train.totals is not None:
         null = PoissonNull.fit(train.csr, train.totals, real["train"])
@@ -153,7 +151,7 @@ def comparison_inputs(
     )
 
 
-def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
+def shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
     """Return the kind of both, or say that they differ or cannot be judged."""
     for name, kind in (("real", real), ("synthetic", synthetic)):
         if kind not in USABLE:

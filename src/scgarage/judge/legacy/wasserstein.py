@@ -6,7 +6,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scgarage.errors import InputError
+from scgarage.errors import InputError, check_numbers
 from scgarage.io.cells import USABLE, guard, match_genes, read_cells
 from scgarage.judge.legacy.rare_cells import PROTOCOL
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import log1p_cp10k, match_genes, obs_column, read_cells
+from scgarage.io.cells import log1p_cp10k, match_genes, read_cells
 from scgarage.judge.evaluation.cells import rare_types
 from scgarage.judge.evaluation.comparison import REFERENCE_LIMIT, halve
-from scgarage.judge.evaluation.inputs import GAPS, OTHER_SPLIT, origin_notes
+from scgarage.judge.evaluation.inputs import OTHER_SPLIT, origin_notes, real_column, shared_kind
 from scgarage.judge.privacy.copies import exact_copies
 from scgarage.pp import Components, Split, select_hvg
 from scgarage.schema import UNS_KEY, ValueKind
@@ -76,14 +76,9 @@ class Population:
         return cls(
             read.csr[:, genes],
             read.totals,
-            np.full(cells.n_obs, "cell") if labels_key is None else column(cells, labels_key),
-            None if donor_key is None else column(cells, donor_key),
+            np.full(cells.n_obs, "cell") if labels_key is None else real_column(cells, labels_key),
+            None if donor_key is None else real_column(cells, donor_key, argument="donor_key"),
         )
-
-
-def column(cells: AnnData, key: str) -> NDArray[np.str_]:
-    """Return a complete column of the real cells' ``obs`` as strings."""
-    return obs_column(cells, key, absent="the real cells' obs has no {key!r}; available: {columns}", gaps=GAPS)
 
 
 N_TOP_GENES = 1000
@@ -217,7 +212,7 @@ def audit_inputs(
     keys = {"labels_key": labels_key or split.labels_key, "donor_key": donor_key or split.donor_key}
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     synthetic_layer = layer if layer in synthetic.layers else None
-    kind = _shared_kind(read_cells(split.train, layer=layer).kind, read_cells(synthetic, layer=synthetic_layer).kind)
+    kind = shared_kind(read_cells(split.train, layer=layer).kind, read_cells(synthetic, layer=synthetic_layer).kind)
     modelled, genes = _modelled(synthetic)
     counts = kind == "counts"
     parts = {
