@@ -15,6 +15,7 @@ __all__ = [
     "as_matrix",
     "column_sums",
     "compact",
+    "dense",
     "find_values",
     "row_chunks",
     "row_sums",
@@ -82,6 +83,11 @@ def row_chunks(X: Matrix, *, max_values: int = _CHUNK_VALUES) -> Iterator[tuple[
 def stored_values(X: Matrix) -> NDArray[Any]:
     """Return the values that ``X`` stores, shape ``(n_stored,)``: all of a dense ``X``, non-zeros of CSR."""
     return X.data if isinstance(X, sp.csr_matrix) else X.reshape(-1)
+
+
+def dense(X: Matrix) -> NDArray[Any]:
+    """Return ``X`` as an array, of the same dtype."""
+    return X.toarray() if sp.issparse(X) else np.asarray(X)
 
 
 def row_sums(X: Matrix) -> NDArray[np.float64]:

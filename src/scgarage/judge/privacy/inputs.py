@@ -13,7 +13,7 @@ from scgarage.errors import InputError
 from scgarage.io.cells import log1p_cp10k, match_genes, obs_column, read_cells
 from scgarage.judge.evaluation.cells import rare_types
 from scgarage.judge.evaluation.comparison import REFERENCE_LIMIT, halve
-from scgarage.judge.evaluation.inputs import GAPS, OTHER_SPLIT, origin_notes
+from scgarage.judge.evaluation.inputs import GAPS, OTHER_SPLIT, origin_notes, shared_kind
 from scgarage.judge.privacy.copies import exact_copies
 from scgarage.pp import Components, Split, select_hvg
 from scgarage.schema import UNS_KEY, ValueKind
@@ -217,7 +217,8 @@ def audit_inputs(
     keys = {"labels_key": labels_key or split.labels_key, "donor_key": donor_key or split.donor_key}
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     synthetic_layer = layer if layer in synthetic.layers else None
-    kind = _shared_kind(read_cells(split.train, layer=layer).kind, read_cells(synthetic, layer=synthetic_layer).kind)
+    kinds = read_cells(split.train, layer=layer).kind, read_cells(synthetic, layer=synthetic_layer).kind
+    kind = shared_kind(*kinds, who="audit", remedy="give both in the same form (layer=)")
     modelled, genes = _modelled(synthetic)
     counts = kind == "counts"
     parts = {
@@ -238,17 +239,6 @@ def audit_inputs(
         notes=(*origin, *modelled, *notes),
         other_split=OTHER_SPLIT in origin,
     )
-
-
-def _shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
-    for name, kind in (("real", real), ("synthetic", synthetic)):
-        if kind not in {"counts", "log-normalised"}:
-            msg = f"the {name} values are {kind}; the audit needs counts or log-normalised values (see layer=)"
-            raise InputError(msg)
-    if real != synthetic:
-        msg = f"the real values are {real} and the synthetic ones {synthetic}; give both in the same form (layer=)"
-        raise InputError(msg)
-    return real
 
 
 def _modelled(synthetic: AnnData) -> tuple[list[str], NDArray[np.intp]]:
