@@ -15,8 +15,6 @@ from scgarage.io.matrix import compact
 from scgarage.io.values import counts_from_log_normalised
 from scgarage.schema import COUNTS_LAYER, UNS_KEY
 
-__all__ = ["pbmc68k", "simulate"]
-
 _MARKERS_PER_TYPE = 0.05
 _MARKER_LOG2_FOLD = (1.5, 4.0)
 _LOG_MEAN_SD = 1.2

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
+from scgarage.io.matrix import dense
 from scgarage.pp import Components
 from scgarage.pp.graph import leiden, neighbour_adjacency
 
@@ -265,7 +266,7 @@ def share_different(
     if min(first.sum(), (~first).sum()) < 2:
         msg = f"both groups need at least 2 cells; found {int(first.sum())} and {int((~first).sum())}"
         raise InputError(msg)
-    values = log_expr.toarray() if sparse.issparse(log_expr) else np.asarray(log_expr)
+    values = dense(log_expr)
     varying = np.ptp(values, axis=0) > 0
     if not varying.any():
         return 0.0
@@ -327,8 +328,7 @@ def decoy_correlation(
     for name, size in zip(*np.unique(types, return_counts=True), strict=True):
         if size < 30:
             continue
-        part = log_expr[np.flatnonzero(types == name)]
-        values = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float64)
+        values = dense(log_expr[np.flatnonzero(types == name)]).astype(np.float64)
         values = values - values.mean(axis=0)
         norms = np.linalg.norm(values, axis=0)
         varying = norms > 1e-9
@@ -393,7 +393,10 @@ def type_agreement(
     """
     correlations, distances = [], []
     for name in np.intersect1d(types, deeper_types):
-        mine, theirs = (_dense(values, own == name) for values, own in ((imputed, types), (deeper, deeper_types)))
+        mine, theirs = (
+            dense(values[np.flatnonzero(own == name)]).astype(np.float64)
+            for values, own in ((imputed, types), (deeper, deeper_types))
+        )
         if min(len(mine), len(theirs)) < SMALLEST_TYPE:
             continue
         correlations.append(_correlations(mine, theirs.mean(axis=0)).mean())
@@ -405,11 +408,6 @@ def type_agreement(
         )
         raise InputError(msg)
     return TypeAgreement(float(np.mean(correlations)), float(np.mean(distances)))
-
-
-def _dense(values: sparse.csr_matrix | NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    part = values[np.flatnonzero(mask)]
-    return np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float64)
 
 
 def _correlations(cells: NDArray[np.float64], profile: NDArray[np.float64]) -> NDArray[np.float64]:

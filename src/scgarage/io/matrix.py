@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from scgarage.errors import InputError
 
-__all__ = ["Matrix", "as_matrix", "column_sums", "compact", "find_values", "row_chunks", "row_sums", "stored_values"]
-
 Matrix: TypeAlias = sp.csr_matrix | NDArray[Any]
 
 _CHUNK_VALUES = 2**22
@@ -73,6 +71,11 @@ def row_chunks(X: Matrix, *, max_values: int = _CHUNK_VALUES) -> Iterator[tuple[
 def stored_values(X: Matrix) -> NDArray[Any]:
     """Return the values that ``X`` stores, shape ``(n_stored,)``: all of a dense ``X``, non-zeros of CSR."""
     return X.data if isinstance(X, sp.csr_matrix) else X.reshape(-1)
+
+
+def dense(X: Matrix) -> NDArray[Any]:
+    """Return ``X`` as an array, of the same dtype."""
+    return X.toarray() if sp.issparse(X) else np.asarray(X)
 
 
 def row_sums(X: Matrix) -> NDArray[np.float64]:

@@ -17,8 +17,6 @@ from anndata import AnnData
 from scgarage.errors import InputError, check_not_empty, reading
 from scgarage.io.tables import open_text
 
-__all__ = ["read_10x_h5", "read_10x_mtx"]
-
 _GENE_EXPRESSION = "Gene Expression"
 _TRIPLE = {"matrix": ("matrix.mtx",), "barcodes": ("barcodes.tsv",), "features": ("features.tsv", "genes.tsv")}
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import USABLE, match_genes, read_cells, validate_expression, validate_labels
+from scgarage.io.cells import USABLE, as_text, match_genes, read_cells, validate_expression, validate_labels
 from scgarage.pp import select_hvg
 from scgarage.schema import UNS_KEY, ValueKind
 
@@ -156,17 +156,18 @@ def training_data(
 ) -> TrainingData:
     """Validate training cells and bring them into the models' form."""
     kind = validate_expression(adata, layer)
+    names = None
     if labels_key is not None:
-        validate_labels(adata, labels_key, min_cells_per_type=1)
-        adata = _without_single_cells(adata, labels_key)
-        validate_labels(adata, labels_key)
+        names = validate_labels(adata, labels_key, min_cells_per_type=1)
+        adata = _without_single_cells(adata, labels_key, names)
+        names = validate_labels(adata, labels_key)
     batch_keys = columns_of(batch_key)
     for column in batch_keys:
         validate_labels(adata, column, min_types=1, min_cells_per_type=1, argument="batch_key")
     cells = read_cells(adata, layer=layer, kind=kind)
     modelled = select_hvg(cells.log_expr, n_top_genes)
     about = adata.uns.get(UNS_KEY, {})
-    labels, types = _codes(adata, labels_key)
+    labels, types = _codes(names, adata.n_obs)
     batch_names = combinations(adata.obs, batch_keys) if batch_keys else ()
     return TrainingData(
         values=cells.csr,
@@ -187,34 +188,33 @@ def training_data(
     )
 
 
-def _without_single_cells(adata: ad.AnnData, labels_key: str) -> ad.AnnData:
+def _without_single_cells(adata: ad.AnnData, labels_key: str, labels: NDArray[np.str_]) -> ad.AnnData:
     """Leave out the cells that are the only ones of their type."""
-    labels = adata.obs[labels_key].astype(str)
-    sizes = labels.value_counts()
-    single = sorted(sizes.index[sizes == 1])
-    if not single or len(single) == len(sizes):
+    names, sizes = np.unique(labels, return_counts=True)
+    single = names[sizes == 1]
+    if not len(single) or len(single) == len(sizes):
         return adata
     msg = (
         f"adata.obs['{labels_key}']: types with one training cell are left out, and cells of them cannot be made: "
         f"{', '.join(single)}"
     )
     warnings.warn(msg, UserWarning, stacklevel=4)
-    return adata[~labels.isin(single).to_numpy()].copy()
+    return adata[~np.isin(labels, single)].copy()
 
 
-def _codes(cells: ad.AnnData, key: str | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return the number of each cell's category and the categories; all 0 and none without a column."""
-    if key is None:
-        return np.zeros(cells.n_obs, dtype=np.int64), ()
-    categories = cells.obs[key].astype(str).astype("category")
-    return categories.cat.codes.to_numpy(dtype=np.int64, copy=True), tuple(categories.cat.categories)
+def _codes(labels: NDArray[np.str_] | None, n_cells: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return the number of each cell's type and the types; all 0 and none without labels."""
+    if labels is None:
+        return np.zeros(n_cells, dtype=np.int64), ()
+    types, codes = np.unique(labels, return_inverse=True)
+    return codes.astype(np.int64), tuple(types.tolist())
 
 
 def _numbers(cells: ad.AnnData, key: str | None, names: tuple[str, ...]) -> NDArray[np.int64]:
     """Return the number of each cell's category among known ones, -1 for others."""
     if key is None or key not in cells.obs:
         return np.full(cells.n_obs, 0 if key is None else -1, dtype=np.int64)
-    return np.asarray(pd.Index(names).get_indexer(cells.obs[key].astype(str)), dtype=np.int64)
+    return np.asarray(pd.Index(names).get_indexer(pd.Index(as_text(cells.obs[key]))), dtype=np.int64)
 
 
 def _batch_numbers(cells: ad.AnnData, columns: Sequence[str], names: tuple[str, ...]) -> NDArray[np.int64]:

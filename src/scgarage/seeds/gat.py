@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from scgarage.errors import InputError
+from scgarage.io.matrix import dense
 from scgarage.seeds.quotas import top_per_type, type_quotas
 from scgarage.training import Batch, Batches, Losses, Phase, TrainResult, TrainSettings, seeded, train
 
@@ -363,6 +364,4 @@ def _parts(edges: Tensor, n_cells: int, chunk_size: int) -> Iterator[_Part]:
 
 def dense_rows(log_expr: sparse.csr_matrix | NDArray[np.floating], rows: Tensor | NDArray[np.int64]) -> Tensor:
     """Return rows of an expression matrix as float32, shape ``(n_rows, n_genes)``."""
-    taken = log_expr[np.asarray(rows)]
-    dense = taken.toarray() if isinstance(taken, sparse.csr_matrix) else taken
-    return torch.from_numpy(np.asarray(dense, dtype=np.float32))
+    return torch.from_numpy(np.asarray(dense(log_expr[np.asarray(rows)]), dtype=np.float32))

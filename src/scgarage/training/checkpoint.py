@@ -15,15 +15,6 @@ from torch.optim import Optimizer
 from scgarage.errors import InputError
 from scgarage.io import atomic_output
 
-__all__ = [
-    "below",
-    "check_same_training",
-    "flatten_optimizer",
-    "load_checkpoint",
-    "restore_optimizer",
-    "save_checkpoint",
-]
-
 STATE = "state.safetensors"
 VALUES = "values.json"
 """Name of the tensor that holds the JSON text. One file is replaced at once by the system, two are not."""

@@ -151,16 +151,19 @@ def comparison_inputs(
     )
 
 
-def shared_kind(real: ValueKind, synthetic: ValueKind) -> ValueKind:
-    """Return the kind of both, or say that they differ or cannot be judged."""
+REMEDY = (
+    "give both as counts (layer=, or sg.pp.recover_counts) or normalise the counts with sc.pp.normalize_total and "
+    "sc.pp.log1p"
+)
+
+
+def shared_kind(real: ValueKind, synthetic: ValueKind, *, who: str = "judge", remedy: str = REMEDY) -> ValueKind:
+    """Return the kind of both, or say that they differ or cannot be compared."""
     for name, kind in (("real", real), ("synthetic", synthetic)):
         if kind not in USABLE:
-            msg = f"the {name} values are {kind}; the judge needs counts or log-normalised values (see layer=)"
+            msg = f"the {name} values are {kind}; the {who} needs counts or log-normalised values (see layer=)"
             raise InputError(msg)
     if real != synthetic:
-        msg = (
-            f"the real values are {real} and the synthetic ones {synthetic}; give both as counts (layer=, or "
-            "sg.pp.recover_counts) or normalise the counts with sc.pp.normalize_total and sc.pp.log1p"
-        )
+        msg = f"the real values are {real} and the synthetic ones {synthetic}; {remedy}"
         raise InputError(msg)
     return real

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import value_kind
+from scgarage.io.cells import as_text, read_cells
 from scgarage.judge.evaluation.cells import RARE_SHARE
 from scgarage.judge.evaluation.inputs import choose_labels_key
 from scgarage.judge.evaluation.run import evaluate
@@ -64,7 +64,7 @@ def dropout(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnDat
 def averaged(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
     """Return half the counts of each cell plus half those of another cell of its type."""
     rng = np.random.default_rng(random_state)
-    labels = _labels(cells, labels_key)
+    labels = as_text(cells.obs[labels_key])
     order = np.arange(len(labels))
     for name in np.unique(labels):
         members = np.flatnonzero(labels == name)
@@ -76,7 +76,7 @@ def averaged(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnDa
 def merged_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
     """Return the cells with those of two common types mixed, half of one and half of the other each."""
     rng = np.random.default_rng(random_state)
-    counts, labels = _counts(cells), _labels(cells, labels_key)
+    counts, labels = _counts(cells), as_text(cells.obs[labels_key])
     names, sizes, profiles = _profiles(counts, labels)
     first = int(np.argmax(sizes))
     common = sizes >= RARE_SHARE * len(labels)
@@ -90,7 +90,7 @@ def merged_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> A
 def merged_rare_types(cells: AnnData, labels_key: str, *, random_state: int = 0) -> AnnData:
     """Return the cells with half the counts of rare ones from cells of the common type most like them."""
     rng = np.random.default_rng(random_state)
-    counts, labels = _counts(cells), _labels(cells, labels_key)
+    counts, labels = _counts(cells), as_text(cells.obs[labels_key])
     names, sizes, profiles = _profiles(counts, labels)
     rare = sizes < RARE_SHARE * len(labels)
     rare[np.argmin(sizes)] |= not rare.any()
@@ -133,7 +133,7 @@ def shrunken_variance(cells: AnnData, labels_key: str, *, random_state: int = 0)
 
 def _within_types(cells: AnnData, labels_key: str, change: Callable[[Dense], NDArray[np.number]]) -> AnnData:
     """Change the dense counts of each type."""
-    counts, labels = _counts(cells), _labels(cells, labels_key)
+    counts, labels = _counts(cells), as_text(cells.obs[labels_key])
     rows = [np.flatnonzero(labels == name) for name in np.unique(labels)]
     changed = [sparse.csr_matrix(change(counts[members].toarray()).astype(np.float32)) for members in rows]
     return _with_counts(cells, sparse.vstack(changed).tocsr()[np.argsort(np.concatenate(rows))])
@@ -168,11 +168,7 @@ def _thinned(counts: Counts, share: float, rng: np.random.Generator) -> Counts:
 
 
 def _counts(cells: AnnData) -> Counts:
-    return sparse.csr_matrix(cells.X, dtype=np.float64, copy=True)
-
-
-def _labels(cells: AnnData, labels_key: str) -> NDArray[np.str_]:
-    return np.asarray(cells.obs[labels_key].astype(str), dtype=np.str_)
+    return read_cells(cells, kind="counts").csr.astype(np.float64)
 
 
 def _with_counts(cells: AnnData, counts: Counts) -> AnnData:
@@ -299,7 +295,7 @@ def sensitivity_matrix(
     with the mean value :math:`v` and floor :math:`f` over the repeats, their standard deviations, and
     :math:`\ell` the value itself, its negative where higher is better, or the distance to the target.
     """
-    kind = value_kind(split.train, None)
+    kind = read_cells(split.train).kind
     if kind != "counts":
         msg = f"X of the real cells is {kind}; defects are made from counts, put them into X"
         raise InputError(msg)

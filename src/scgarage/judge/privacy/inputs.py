@@ -212,7 +212,8 @@ def audit_inputs(
     keys = {"labels_key": labels_key or split.labels_key, "donor_key": donor_key or split.donor_key}
     synthetic = match_genes(synthetic, split.train.var_names, what="the synthetic cells")
     synthetic_layer = layer if layer in synthetic.layers else None
-    kind = shared_kind(read_cells(split.train, layer=layer).kind, read_cells(synthetic, layer=synthetic_layer).kind)
+    kinds = read_cells(split.train, layer=layer).kind, read_cells(synthetic, layer=synthetic_layer).kind
+    kind = shared_kind(*kinds, who="audit", remedy="give both in the same form (layer=)")
     modelled, genes = _modelled(synthetic)
     counts = kind == "counts"
     parts = {
