@@ -19,7 +19,9 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,8 @@ from scgarage.models import MODELS, FitOptions
 
 KEY = "cell_type"
 QUIET = FitOptions(progress=False, accelerator="cpu")
-VOLATILE = re.compile(r"second|time|date|version|path|peak|memory|python|platform|device", re.IGNORECASE)
+VOLATILE = {"second", "seconds", "time", "times", "date", "created", "version", "versions", "path", "paths"}
+VOLATILE |= {"peak", "python", "platform", "device"}
 NETWORK = {"n_iterations": 60, "validate_every": 20, "n_top_genes": 200}
 GAN = NETWORK | {"generator_hidden": (32,), "critic_hidden": (32,)}
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -53,6 +56,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nb-independent": {},
     "bootstrap": {},
 }
+EXCLUDED = ("CD79A", "CD3D")
 VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "garage by batch": ("garage", {}, {"batch_key": "batch"}),
     "garage without labels": ("garage", {}, {"labels_key": None}),
@@ -74,6 +78,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         for name in ("consistency", "r1:1", "r2:1")
     },
     **{f"gan {name}": ("gan", {"head": name}, {}) for name in ("negative-binomial", "zinb", "softmax", "alr")},
+    "gan without two genes at once": ("gan", {"constraints": ({"kind": "exclusive", "genes": EXCLUDED},)}, {}),
+    "garage-faithful on random seeds": ("garage-faithful", {"selector": "random"}, {}),
     "scgan softmax": ("scgan", {"head": "softmax"}, {}),
 }
 
@@ -87,20 +93,25 @@ def cells() -> ad.AnnData:
     return adata
 
 
+def volatile(name: object) -> bool:
+    """Return whether a whole word says clock or machine: "date" is in "validate", too, and a type is named "Memory"."""
+    return not VOLATILE.isdisjoint(re.split(r"[^a-z]+", str(name).lower()))
+
+
 def plain(value: Any) -> Any:
     """Return nested values as JSON can hold them, without what depends on the clock or the machine."""
     if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in sorted(value.items(), key=str) if not VOLATILE.search(str(k))}
+        return {str(k): plain(v) for k, v in sorted(value.items(), key=str) if not volatile(k)}
     if isinstance(value, pd.DataFrame):
-        return value[[c for c in value if not VOLATILE.search(str(c))]].to_csv()
+        kept = value[[c for c in value if not volatile(c)]]
+        return [kept.to_csv(), [str(kind) for kind in kept.dtypes]]
     if isinstance(value, pd.Series):
-        return value.to_csv()
+        return [value.to_csv(), str(value.dtype)]
     if isinstance(value, np.ndarray):
-        return (
-            hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-            if value.dtype.kind in "fiub"
-            else value.astype(str).tolist()
-        )
+        if value.dtype.kind not in "fiub":
+            return plain(value.tolist())
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return [list(value.shape), str(value.dtype), content]
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, list | tuple | set):
@@ -114,7 +125,12 @@ def plain(value: Any) -> Any:
             "X": plain(value.X), "obs": plain(value.obs), "var": plain(value.var),
             "layers": plain(dict(value.layers)), "obsm": plain(dict(value.obsm)), "uns": plain(dict(value.uns)),
         }  # fmt: skip
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain({item.name: getattr(value, item.name) for item in fields(value)})
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    msg = f"no rule for {type(value).__name__}: its text may be shortened"  # a hash that hides a change is no hash
+    raise TypeError(msg)
 
 
 def digest(value: Any) -> str:
@@ -144,7 +160,8 @@ def of_model(name: str, settings: dict[str, Any], how: dict[str, Any]) -> dict[s
         if digest(made["loaded"]) != digest(made["all"]):
             made["loaded differs"] = True
         made["files"] = sorted(file.name for file in path.iterdir())
-        made["networks"] = {k: v.numpy() for k, v in model.networks.state_dict().items()}
+        # A list, for layers have names such as "time.weight".
+        made["networks"] = [[k, v.numpy()] for k, v in sorted(model.networks.state_dict().items())]
     return made
 
 
@@ -249,6 +266,29 @@ def of_sequences() -> Any:
     return {"codes": made.codes, "table": sg.sequences.evaluate_sequences(made, windows, windows)}
 
 
+def of_leakage() -> Any:
+    """Return what leakage of seed cells costs, small."""
+    split = sg.pp.split(cells(), labels_key=KEY)
+    tiny = GAN | {"n_iterations": 4, "gat_epochs": 2, "n_top_genes": 40}
+    analyse = old("biology", "analyse_leakage")
+    made = analyse(split, labels_key=KEY, leakages=[0, 0.5], selectors=["random"], params=tiny, n_repeats=1)
+    return {"table": made.table, "trends": made.trends(), "sentences": made.sentences()}
+
+
+def of_markers() -> Any:
+    """Return marker genes."""
+    adata = cells()
+    labels, genes = (np.asarray(names, dtype=str) for names in (adata.obs[KEY], adata.var_names))
+    return old("biology", "find_markers")(adata.layers["log"], labels, genes)
+
+
+def of_harmonised() -> Any:
+    """Return batches made alike, small."""
+    few = {"n_factors": 3, "n_sweeps": 4, "n_kept": 2, "refine": False, "n_top_genes": 100}
+    made = old("applications", "harmonise")
+    return made(cells(), target="two", labels_key=KEY, batch_key="batch", settings=few, n_pcs=5, perplexity=15)
+
+
 def of_preprocessing() -> Any:
     """Return the split, highly variable genes, components and neighbours of the bundled cells."""
     adata = cells()
@@ -266,7 +306,7 @@ def of_augmented() -> Any:
 
 def entries() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield every computation with its name."""
-    for name in (known for known, kind in MODELS.items() if not getattr(kind, "extra", None)):
+    for name in (known for known, kind in MODELS.items() if not getattr(kind, "extra", None) or find_spec(kind.extra)):
         yield f"model {name}", lambda name=name: of_model(name, {}, {})
     for title, (name, settings, how) in VARIANTS.items():
         yield f"model {title}", lambda n=name, s=settings, h=how: of_model(n, s, h)
@@ -278,7 +318,8 @@ def entries() -> Iterator[tuple[str, Callable[[], Any]]]:
         yield f"imputer {name}", lambda n=name: of_imputer(n)
     for name in sg.seeds.SELECTORS:
         yield f"selector {name}", lambda n=name: of_selector(n)
-    others = (of_check, of_rare, of_clusters, of_legacy, of_attention, of_sequences, of_preprocessing, of_augmented)
+    others = (of_check, of_rare, of_clusters, of_legacy, of_attention, of_leakage, of_markers, of_harmonised)
+    others += (of_sequences, of_preprocessing, of_augmented)
     for function in others:
         yield function.__name__.removeprefix("of_"), function
 
