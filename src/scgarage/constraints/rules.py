@@ -92,6 +92,8 @@ class Constraint(ABC):
         Weight among the constraints that a generator is trained with.
     name
         What tables call it; by default made of its fields.
+    genes
+        Genes that it is about.
     """
 
     kind: ClassVar[str]
@@ -99,6 +101,7 @@ class Constraint(ABC):
 
     weight: float = 1.0
     name: str | None = None
+    genes: tuple[str, ...]
 
     @property
     @abstractmethod
@@ -106,9 +109,9 @@ class Constraint(ABC):
         """What tables call it."""
 
     @property
-    @abstractmethod
     def gene_names(self) -> tuple[str, ...]:
         """Genes that it looks at, in the order in which :meth:`penalty` gets them; empty for all genes."""
+        return self.genes
 
     @property
     def not_trained(self) -> str | None:
@@ -195,11 +198,6 @@ class CoExpressed(Constraint):
         """What tables call it."""
         return self.name or f"at least {100 * self.at_least:g} % of {', '.join(self.genes)} or none"
 
-    @property
-    def gene_names(self) -> tuple[str, ...]:
-        """The genes."""
-        return self.genes
-
     def violations(self, cells: CheckedCells) -> tuple[int, int]:
         """Count cells that express some, but too few."""
         expressed = (cells.log_expr(self.genes) > self.above).sum(axis=1)
@@ -250,11 +248,6 @@ class Exclusive(Constraint):
     def title(self) -> str:
         """What tables call it."""
         return self.name or f"at most one of {', '.join(self.genes)}"
-
-    @property
-    def gene_names(self) -> tuple[str, ...]:
-        """The genes."""
-        return self.genes
 
     def violations(self, cells: CheckedCells) -> tuple[int, int]:
         """Count cells that express two or more."""
@@ -409,11 +402,6 @@ class NonNegative(Constraint):
         """What tables call it."""
         return self.name or "no value below zero" + (f" of {', '.join(self.genes)}" if self.genes else "")
 
-    @property
-    def gene_names(self) -> tuple[str, ...]:
-        """The genes; empty for all."""
-        return self.genes
-
     def violations(self, cells: CheckedCells) -> tuple[int, int]:
         """Count cells with a value below zero, whatever kind the values are of."""
         part = cells.values[:, cells.columns(self.genes)]  # noqa: PD011
@@ -480,11 +468,6 @@ class Total(Constraint):
         bounds = [f"at least {self.lower:g}"] if self.lower is not None else []
         bounds += [f"at most {self.upper:g}"] if self.upper is not None else []
         return self.name or f"{what} {' and '.join(bounds)} {self.unit}"
-
-    @property
-    def gene_names(self) -> tuple[str, ...]:
-        """The genes that are summed; empty for all."""
-        return self.genes
 
     @property
     def not_trained(self) -> str | None:

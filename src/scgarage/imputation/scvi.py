@@ -1,9 +1,7 @@
 """The denoised expression of scvi-tools' variational autoencoder."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -13,8 +11,8 @@ from scipy import sparse
 from torch import nn
 from torch.optim import Adam
 
-from scgarage.errors import MissingExtraError
 from scgarage.imputation.base import Cells, Conditions, Filled, Imputer, ImputerConfig, chunks
+from scgarage.models.scvi import scvi_module
 from scgarage.training import Batch, Batches, Losses, Phase, TrainSettings, seeded, train
 
 Columns: TypeAlias = dict[str, NDArray[np.int64] | sparse.csr_matrix]
@@ -74,7 +72,7 @@ class ScviMean(Imputer):
         MissingExtraError
             When scvi-tools is not installed.
         """
-        c, networks = self.config, _scvi_module()
+        c, networks = self.config, scvi_module("imputer")
         self._batches = () if cells.batches is None else tuple(np.unique(cells.batches).tolist())
         counts, groups = cells.required_counts(), self._groups(cells)
         with seeded(c.random_state):
@@ -131,13 +129,3 @@ class ScviMean(Imputer):
 def _losses(module: nn.Module, batch: Batch) -> Losses:
     _, _, losses = module(dict(batch))
     return {"loss": losses.loss}
-
-
-def _scvi_module() -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the package's own imports warn of what users cannot change
-            return import_module("scvi.module")
-    except ImportError as error:
-        msg = "the imputer 'scvi' needs the package scvi-tools; run: pip install scvi-tools"
-        raise MissingExtraError(msg) from error

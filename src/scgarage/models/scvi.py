@@ -147,7 +147,7 @@ class Scvi(GenerativeModel):
             When scvi-tools is not installed.
         """
         c = self.config
-        module = _scvi_module().VAE(
+        module = scvi_module().VAE(
             n_input=self.sizes["n_genes"],
             n_batch=self.sizes["n_types"],
             n_hidden=c.n_hidden,
@@ -211,11 +211,12 @@ def _conditions(labels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
     return {TYPE: labels[:, None], LABEL: np.zeros((len(labels), 1), dtype=np.int64)}
 
 
-def _scvi_module() -> Any:
+def scvi_module(what: str = "model") -> Any:
+    """Return the networks of scvi-tools, or say that the package is missing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the package's own imports warn of what users cannot change
             return import_module("scvi.module")
     except ImportError as error:
-        msg = "the model 'scvi' needs the package scvi-tools; run: pip install scvi-tools"
+        msg = f"the {what} 'scvi' needs the package scvi-tools; run: pip install scvi-tools"
         raise MissingExtraError(msg) from error
