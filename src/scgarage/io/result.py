@@ -98,9 +98,9 @@ class FileResult(Result):
 class FolderResult(Result):
     """A result that is written to several files in a folder, and says all it finds in sentences."""
 
+    @abstractmethod
     def sentences(self) -> list[str]:
         """Return what the tables say, in words, and what they do not."""
-        raise NotImplementedError
 
     def words(self) -> str:
         """Return the sentences as lines of text."""

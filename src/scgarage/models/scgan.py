@@ -20,7 +20,6 @@ from scgarage.models.adversarial import (
     Duel,
     ExpressionHead,
     TechniquesConfig,
-    ValidationPoints,
     chosen_constraints,
     chosen_game,
     chosen_head,
@@ -34,6 +33,7 @@ from scgarage.nn import ProjectionCritic, mlp
 from scgarage.nn.layers import ConditionalBatchNorm
 from scgarage.pp import Components, MaxScaler
 from scgarage.training import Phase
+from scgarage.training.monitor import ValidationPoints
 
 
 class ConditionalGenerator(nn.Module):

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+
+from scgarage.losses import sliced_wasserstein
 
 
 class History:
@@ -234,3 +236,60 @@ def collapse_advice(measured: Mapping[str, float]) -> list[str]:
             "times as far apart as real ones."
         )
     return sentences
+
+
+N_DIRECTIONS = 64
+"""Directions of the noise in which the Jacobian is taken at most."""
+
+
+@dataclass(frozen=True)
+class ValidationPoints:
+    """Real validation cells, and how to generate as many."""
+
+    real: Tensor  # validation cells, (n_cells, n_dims)
+    labels: NDArray[np.int64]  # type number of each, (n_cells,); -1 where unknown
+    draw: Callable[[torch.Generator], Tensor]  # generates as many cells in the same components from a CPU generator
+    n_watched: int | None = None  # leading dimensions that the monitor looks at; all by default
+
+    def monitor(self, smooth: Callable[[], tuple[nn.Module, Tensor, dict[str, Tensor]]]) -> CollapseMonitor:
+        """Return a monitor of mode collapse; ``smooth`` gives a generator, inputs of it and what else it wants."""
+
+        @torch.no_grad()
+        def rank() -> float:
+            network, points, others = smooth()
+            noise = torch.Generator().manual_seed(0)
+            shape = (points.shape[1], min(points.shape[1], N_DIRECTIONS))
+            directions = torch.linalg.qr(torch.randn(shape, generator=noise))[0].T.to(points.device)
+
+            def cells(rows: Tensor) -> Tensor:
+                made: Tensor = network.smooth(rows, **others)  # type: ignore[operator]  # a module forgets its types
+                return made
+
+            return jacobian_rank(cells, points, directions)
+
+        return CollapseMonitor(self.real[:, : self.n_watched], self.labels, rank)
+
+    def validator(self, random_state: int, monitor: CollapseMonitor | None) -> Callable[[], float]:
+        """Return a function for the sliced Wasserstein distance to the validation cells, same noise each time."""
+
+        def score() -> float:
+            generator = torch.Generator().manual_seed(random_state)
+            fake = self.draw(generator)
+            distance = float(sliced_wasserstein(fake, self.real, generator=generator))
+            if monitor is not None and bool(fake.isfinite().all()):
+                monitor(fake[:, : self.n_watched])
+            return distance
+
+        return score
+
+
+def diagnosis(history: pd.DataFrame, best_step: int) -> dict[str, Any]:
+    """Return the monitored numbers at the kept step and advice; empty when nothing was measured there."""
+    if MONITORED[0] not in history:
+        return {}
+    rows = history.loc[history["step"] == best_step, list(MONITORED)].dropna(how="all")
+    if rows.empty:
+        return {}
+    kept = {name.removeprefix("monitor/"): float(rows[name].iloc[-1]) for name in MONITORED}
+    numbers = {name: value for name, value in kept.items() if np.isfinite(value)}
+    return {**numbers, "advice": collapse_advice(numbers)}
