@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from scgarage.analyses.shifts import QUIET, column, make_garage, mean_shifts, require_cells, shifted
 from scgarage.errors import InputError
-from scgarage.io.cells import obs_column, read_cells
+from scgarage.io.cells import read_cells
 from scgarage.metrics.metric import check_labels, check_points
 from scgarage.pp import Components, split
 
@@ -177,7 +177,7 @@ def harmonise(
     ----------
     Korsunsky et al., Nature Methods 2019, doi:10.1038/s41592-019-0619-0.
     """
-    batches = obs_column(adata, batch_key)
+    batches = column(adata, batch_key)
     if target not in batches or len(np.unique(batches)) < 2:
         msg = f"target={target!r} must be one of several batches; found {', '.join(np.unique(batches))}"
         raise InputError(msg)
@@ -187,8 +187,7 @@ def harmonise(
     train, test = parts.train, parts.test
     expr = {name: read_cells(part, layer=layer).log_expr for name, part in (("train", train), ("test", test))}
     keys = {
-        name: (obs_column(part, labels_key), obs_column(part, batch_key))
-        for name, part in (("train", train), ("test", test))
+        name: (column(part, labels_key), column(part, batch_key)) for name, part in (("train", train), ("test", test))
     }
     away = np.flatnonzero(keys["test"][1] != target)
     require_cells(keys["test"][1] == target, MIN_CELLS, f"held-out cells of batch {target!r}")

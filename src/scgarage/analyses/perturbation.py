@@ -12,6 +12,7 @@ from scipy import sparse
 
 from scgarage.analyses.shifts import (
     QUIET,
+    column,
     distances,
     gene_means,
     make_garage,
@@ -21,7 +22,7 @@ from scgarage.analyses.shifts import (
     shifted,
 )
 from scgarage.errors import InputError
-from scgarage.io.cells import obs_column, read_cells
+from scgarage.io.cells import read_cells
 from scgarage.pp import Components
 
 PERTURBATION_METHODS = ("garage", "mean shift", "no change", "floor")
@@ -93,7 +94,7 @@ def transfer_perturbation(
     Lotfollahi, Wolf & Theis, scGen, Nature Methods 2019, doi:10.1038/s41592-019-0494-8. Simple baselines:
     Ahlmann-Eltze, Huber & Anders, Nature Methods 2025, doi:10.1038/s41592-025-02772-6.
     """
-    labels, conditions = obs_column(adata, labels_key), obs_column(adata, condition_key)
+    labels, conditions = column(adata, labels_key), column(adata, condition_key)
     for name in (control, stimulated):
         require_cells(conditions == name, MIN_CELLS, f"condition {name!r} of {condition_key!r}")
     kept = np.isin(conditions, [control, stimulated])
