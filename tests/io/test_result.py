@@ -23,6 +23,9 @@ class Toy(FileResult):
 
 
 class ToyFolder(FolderResult):
+    def sentences(self) -> list[str]:
+        return ["two rows"]
+
     def _files(self) -> dict[str, str | bytes]:
         return {"toy.csv": to_csv(self.table), "toy.json": to_json({"n": len(self.table)})}
 

@@ -12,9 +12,6 @@ from scgarage.judge.evaluation.sensitivity import DEFECTS, ONE_BATCH, Defect, _d
 from scgarage.metrics import METRICS
 from scgarage.pp import Split, split
 
-FLAGGED = 3.0
-"""A metric sees a defect when value and floor differ by more than as many standard deviations."""
-
 
 @pytest.mark.parametrize("defect", [*DEFECTS.values(), ONE_BATCH], ids=[*DEFECTS, "one batch"])
 def test_metrics_meant_for_a_defect_exist(defect: Defect) -> None:
@@ -194,7 +191,7 @@ SLOW = {"c2st_forest", "c2st_forest_genes"}
 def seen(matrix: pd.DataFrame, name: str, metrics: tuple[str, ...]) -> bool:
     """Whether a column of one of the metrics is above the limit."""
     columns = [column for column in matrix if column.split(" ")[0] in metrics]
-    return bool((matrix.loc[name, columns] > FLAGGED).any())
+    return bool((matrix.loc[name, columns] > defects.FLAGGED).any())
 
 
 def test_every_defect_is_seen_by_a_metric_meant_for_it() -> None:
@@ -207,7 +204,7 @@ def test_every_defect_is_seen_by_a_metric_meant_for_it() -> None:
     unseen = [name for name, defect in DEFECTS.items() if not seen(matrix, name, defect.seen_by)]
     assert set(unseen) <= unseen_here
     alarms = matrix.loc["copies"].drop("memorisation_share")
-    assert not (alarms > FLAGGED).any()
+    assert not (alarms > defects.FLAGGED).any()
 
 
 @pytest.mark.slow
@@ -231,7 +228,7 @@ def test_every_defect_is_seen_on_more_cells() -> None:
     assert set(unseen) <= {"variance shrunk"}  # forests on genes see it, z = 8
     rare = matrix.loc[["rare types merged", "rare types mislabelled"]]
     for name in ("type_wasserstein_2", "lfc_slope", "label_fidelity"):
-        assert (rare[f"{name} [rare]"] > FLAGGED).all()
+        assert (rare[f"{name} [rare]"] > defects.FLAGGED).all()
 
 
 def test_z_by_hand() -> None:
@@ -262,3 +259,9 @@ def test_values_that_are_no_counts_are_refused(parts: Split) -> None:
     logged.X = logged.X.log1p()
     with pytest.raises(InputError, match="X of the real cells is log-normalised; defects are made from counts"):
         sensitivity_matrix(Split(logged, parts.validation, parts.test, labels_key="cell_type"))
+
+
+def test_blind_metrics_are_those_without_any_alarm() -> None:
+    matrix = pd.DataFrame({"a": [0.0, 5.0], "b": [2.0, np.nan], "c": [np.inf, 0.0]})
+    assert defects.blind_metrics(matrix) == ["b"]
+    assert defects.blind_metrics(matrix, threshold=1.0) == []

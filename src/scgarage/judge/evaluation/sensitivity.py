@@ -272,6 +272,9 @@ ONE_BATCH = Defect(one_batch, ("c2st_forest", "sliced_wasserstein", "mmd2"))
 """Needs ``batch_key=``; :func:`~scgarage.judge.evaluation.sensitivity.sensitivity_matrix` adds it where it is given."""
 
 
+FLAGGED = 3.0
+"""A metric sees a defect when value and floor differ by more than as many standard deviations."""
+
 ROUNDING = 1e-9
 """Differences and deviations up to this are rounding errors."""
 
@@ -313,6 +316,11 @@ def sensitivity_matrix(
         )  # fmt: skip
         rows[name] = _deviations(result.table)
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def blind_metrics(matrix: pd.DataFrame, *, threshold: float = FLAGGED) -> list[str]:
+    """Return the columns of a sensitivity matrix that see no defect."""
+    return [str(name) for name in matrix.columns[~(matrix > threshold).any(axis=0)]]
 
 
 def _deviations(table: pd.DataFrame) -> dict[str, float]:
