@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     "evaluate": (
         run_evaluate,
         ("synthetic",),
-        "  scgarage evaluate synthetic.h5ad --real cells.h5ad --report report.html\n"
+        "  scgarage evaluate synthetic.h5ad --real cells.h5ad --out evaluation.json --report report.html\n"
         "  scgarage evaluate theirs.h5ad --train train.h5ad --test test.h5ad --labels-key cell_type",
     ),
     "audit": (
@@ -71,7 +71,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     "report": (
         run_report,
         ("synthetic",),
-        "  scgarage report synthetic.h5ad --real cells.h5ad --table evaluation.csv --out report.html",
+        "  scgarage report synthetic.h5ad --real cells.h5ad --table evaluation.json --out report.html",
     ),
     "models": (run_models, ("name",), "  scgarage models\n  scgarage models garage"),
 }
