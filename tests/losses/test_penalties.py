@@ -299,3 +299,14 @@ def test_slope_is_bounded_by_the_size_of_the_network():
 def test_limit_that_is_not_positive_is_refused():
     with pytest.raises(InputError, match="positive"):
         WeightClipping(limit=0.0)
+
+
+def test_a_penalty_written_for_the_version_before_still_changes_the_critic():
+    class Halved(Penalty):
+        def prepare(self, critic):
+            torch.nn.init.constant_(critic.weight, 0.5)
+
+    critic = torch.nn.Linear(2, 1)
+    with pytest.warns(DeprecationWarning, match="Halved.prepare is now apply_to"):
+        Halved().apply_to(critic)
+    assert (critic.weight == 0.5).all()

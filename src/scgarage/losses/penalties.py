@@ -1,5 +1,6 @@
 """Penalties of the critic, by name in :data:`PENALTIES`."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -35,6 +36,11 @@ class Penalty:
 
     def apply_to(self, critic: nn.Module) -> None:
         """Change the critic's layers in place before training."""
+        before = getattr(self, "prepare", None)  # what 0.1.0 called this method, in a penalty of a user's own
+        if before is not None:
+            text = f"{type(self).__name__}.prepare is now apply_to; the old name works until 0.3"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            before(critic)
 
     def loss(
         self,
