@@ -70,7 +70,8 @@ Space: TypeAlias = Literal["pca", "genes", "labels", "memorisation"]
 """Where cells are compared; tables are ordered by it."""
 
 Given: TypeAlias = Literal[
-    "pca", "genes", "labels", "memorisation", "depth", "typed pca", "typed genes", "label fidelity"
+    "pca", "genes", "labels", "memorisation", "depth", "typed pca", "typed genes", "axes and typed genes",
+    "label fidelity",
 ]
 """What a metric's function is given, see :data:`ARGUMENTS`."""
 
@@ -93,6 +94,7 @@ ARGUMENTS: dict[Given, tuple[tuple[str, str], ...]] = {
     "depth": (("holdout", "totals"), ("sample", "totals")),
     "typed pca": _TYPED_POINTS,
     "typed genes": _TYPED_GENES,
+    "axes and typed genes": (("comparison", "type_axes"), *_TYPED_GENES),
     "label fidelity": (("teacher", "points"), ("teacher", "labels"), ("sample", "points"), ("sample", "labels")),
     "memorisation": (("sample", "points"), ("comparison", "train_points"), ("comparison", "holdout_points")),
 }

@@ -120,6 +120,7 @@ NULLS = {
 HEADLINES = {
     "coverage": "Coverage",
     "type_sliced_wasserstein": "Distance / floor",
+    "type_spread": "Spread",
     "label_fidelity": "Labels confirmed",
     "lfc_slope": "Slope of fold changes",
     "rare_retention": "Share kept",

@@ -255,7 +255,7 @@ DEFECTS: dict[str, Defect] = {
     ),
     "proportions skewed": Defect(skewed_proportions, ("type_proportion_tv",)),
     "genes permuted within types": Defect(permuted_genes, ("gene_correlation_error", "c2st_forest_genes", "recall")),
-    "variance shrunk": Defect(shrunken_variance, ("gene_variance_error", "c2st_forest_genes")),
+    "variance shrunk": Defect(shrunken_variance, ("type_spread", "gene_variance_error", "c2st_forest_genes")),
     "cells averaged": Defect(averaged, ("gene_correlation_error", "c2st_forest_genes", "gene_wasserstein")),
     "depth halved": Defect(half_depth, ("library_size_error", "zero_fraction_error")),
     "depth doubled": Defect(double_depth, ("library_size_error",)),
