@@ -151,6 +151,9 @@ class Metric:
         values of types that the function returns. ``"all"`` adds none.
     matched
         Whether the function is given samples with the same number of cells of each type on every side.
+    weighted
+        Whether a type counts in the mean over types as it has cells in the matched sample; all count the same
+        otherwise.
     profile
         Smallest set of metrics that it belongs to.
     reference
@@ -172,6 +175,7 @@ class Metric:
     null: Null
     groups: Literal["all", "rare", "types"] = "all"
     matched: bool = False
+    weighted: bool = False
     profile: Profile = "quick"
     reference: str
     cost: str

@@ -323,8 +323,11 @@ def _by_type(name: str, metric: Metric, comparison: Comparison, rare_types: tupl
     ]
     for group, types in ({"all": tuple(counts)} | _groups(rare_types)).items():
         chosen = [type_name for type_name in known if type_name in types]
+        weights = [counts[type_name] if metric.weighted else 1 for type_name in chosen]
         numbers: dict[Role, float] = {
-            role: float(np.mean([values[role][type_name] for type_name in chosen])) for role in ROLES if chosen
+            role: float(np.average([values[role][type_name] for type_name in chosen], weights=weights))
+            for role in ROLES
+            if chosen
         }
         n_cells = sum(counts.get(type_name, 0) for type_name in types)
         yield Record(name, group, n_cells, numbers or _NOT_MEASURED)
