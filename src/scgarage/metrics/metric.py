@@ -70,7 +70,14 @@ Space: TypeAlias = Literal["pca", "genes", "labels", "memorisation"]
 """Where cells are compared; tables are ordered by it."""
 
 Given: TypeAlias = Literal[
-    "pca", "genes", "labels", "memorisation", "depth", "typed pca", "typed genes", "axes and typed genes",
+    "pca",
+    "genes",
+    "labels",
+    "memorisation",
+    "depth",
+    "typed pca",
+    "typed genes",
+    "axes and typed genes",
     "label fidelity",
 ]
 """What a metric's function is given, see :data:`ARGUMENTS`."""
