@@ -392,7 +392,7 @@ def type_spread(
     with the real cells :math:`X_t` and the synthetic cells :math:`\hat X_t` of type :math:`t`, and axes :math:`a_{tk}`
     fitted on cells that are in neither: along axes fitted on the real cells themselves, these would vary more than any
     others do. Sums before the division: a mean of the ratios along single axes comes out too large, and along the later
-    axes there is mostly the noise of single genes, which every generator has.
+    axes there is mostly the noise of single genes, which independent genes have, too.
 
     Parameters
     ----------
