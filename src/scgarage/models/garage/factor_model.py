@@ -204,6 +204,16 @@ def _repeat(
     return np.repeat(codes, counts)
 
 
+def warn_of_unseen(codes: NDArray[np.int64], strata: Strata, types: Sequence[str], batches: Sequence[str]) -> None:
+    """Warn when cells of a stratum without training cells are about to be made."""
+    wanted = np.unique(codes)
+    unseen = strata.split(wanted[strata.sizes[wanted] == 0])
+    named = ", ".join(f"{types[strata.parent[t]]} in {batches[b]}" for t, b in zip(*unseen, strict=True))
+    if named:
+        msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
+        warnings.warn(msg, UserWarning, stacklevel=4)
+
+
 @dataclass(frozen=True)
 class FactorFit:
     """What only fitting needs: draws of the positions of the training cells, and how they came about."""
@@ -321,14 +331,7 @@ class FactorModel(GenerativeModel):
         """Draw cells by type and batch."""
         strata = self.parts["strata"]
         codes = divide(wanted, strata, self.types, self.batches, rng)
-        unseen = strata.sizes[np.unique(codes)] == 0
-        if unseen.any():
-            types, batches = strata.split(np.unique(codes)[unseen])
-            named = ", ".join(
-                f"{self.types[strata.parent[t]]} in {self.batches[b]}" for t, b in zip(types, batches, strict=True)
-            )
-            msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
-            warnings.warn(msg, UserWarning, stacklevel=3)
+        warn_of_unseen(codes, strata, self.types, self.batches)
         positions = self.positions(codes, generator, rng)
         values, refused = redraw(
             self._decode(positions, codes, rng),
