@@ -35,20 +35,21 @@ CHUNK = 1000
 
 @dataclass(frozen=True)
 class ScDesignerConfig:
-    """Settings of :class:`ScDesigner`; all but ``estimator`` and ``top_k`` have scdesigner's defaults.
+    """Settings of :class:`ScDesigner`; all but three defaults are those of scdesigner 0.0.25.
 
     Attributes
     ----------
     family
         Marginals: ``"nb"``, negative binomial, or ``"zinb"``, with zero inflation.
     estimator
-        Correlation of a type: ``"sample"`` (scdesigner's default, for more cells of every type than correlated genes),
-        or shrunk, ``"oas"`` or ``"ledoit_wolf"``.
+        Correlation of a type: shrunk, ``"oas"`` (ours) or ``"ledoit_wolf"``, or ``"sample"`` (scdesigner: it fails
+        where a type has no more cells than there are correlated genes).
     top_k
-        Genes with most counts that are correlated; the others are independent given the type. ``None`` correlates all,
-        which takes memory for genes x genes in every type.
+        Genes with most counts that are correlated; the others are independent given the type. ``None`` (scdesigner)
+        correlates all, which takes memory for genes x genes in every type.
     max_epochs, batch_size, learning_rate
-        Cap, cells per batch and step of the marginals' optimiser.
+        Cap, cells per batch and step of the marginals' optimiser (scdesigner steps by 0.005, which takes ten times as
+        many epochs to the same loss).
     val_frac, min_epochs, loss_tol, patience
         Share of the training cells that says when the marginals have converged (0: all epochs, all cells); epochs
         before they may stop; relative gain of the loss that counts; epochs without one before they stop.
@@ -62,14 +63,14 @@ class ScDesignerConfig:
     top_k: int | None = 1000
     max_epochs: int = 500
     batch_size: int = 1024
-    learning_rate: float = 0.005
+    learning_rate: float = 0.05
     val_frac: float = 0.1
     min_epochs: int = 10
     loss_tol: float = 1e-4
     patience: int = 6
     random_state: int = 0
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "published": {"estimator": "sample", "top_k": None},
+        "published": {"estimator": "sample", "top_k": None, "learning_rate": 0.005},
         "tuned": {},
     }
 
@@ -114,9 +115,9 @@ class ScDesigner(GenerativeModel):
 
     Means are ``~ type`` or, with batches, ``~ type + batch``, dispersions and copula ``~ type``. Marginals, copula and
     draws are scdesigner's; the library size is not modelled, as in its examples of cell types. What is ours: cells are
-    drawn from the parameters of their type and batch, since scdesigner's ``sample`` makes its design matrix anew from
-    the cells asked for, and gets another one for other proportions of types. It runs on the CPU. Its ``val_frac`` comes
-    from the training cells; ``validation=`` is not used.
+    drawn from the parameters of their type and batch, which a saved model holds, and not by scdesigner's ``sample``,
+    whose design matrix depends on which types are asked for. It runs on the CPU. Its ``val_frac`` comes from the
+    training cells; ``validation=`` is not used.
 
     Needs counts, and the package: ``pip install scdesigner``.
 
