@@ -80,7 +80,7 @@ def test_numbers_types_and_all_genes(fitted, cells):
     assert made.var["scgarage_modelled"].all()
     np.testing.assert_array_equal(made.X.data, np.rint(made.X.data))
     assert fitted.sample(7).n_obs == 7
-    assert fitted.history["validation/score"].iloc[-1] < fitted.history["validation/score"].iloc[0]
+    assert fitted.history["marginal/held_out"].min() < fitted.history["marginal/held_out"].iloc[0]
 
 
 @pytest.mark.parametrize("wanted", [3000, {"rare": 3000}, {"type_1": 3000}])
@@ -134,6 +134,16 @@ def test_seeds_reproduce_bytes_and_leave_the_global_state_alone(fitted, cells, t
     assert not same(fitted.sample(50, random_state=3), back.sample(50, random_state=4))
     assert torch.equal(states[0], torch.get_rng_state())
     np.testing.assert_array_equal(states[1], np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.filterwarnings("ignore:.*have no expression in any cell")
+def test_genes_without_counts_stay_so(cells, installed):
+    counts = sparse.csr_matrix(cells.X).toarray()
+    counts[:, [3, 30]] = 0
+    empty = ad.AnnData(sparse.csr_matrix(counts), obs=cells.obs, var=cells.var)
+    made = ScDesigner(**SMALL).fit(empty, labels_key="cell_type", options=QUIET).sample(1000)
+    assert np.flatnonzero(means(made) == 0).tolist() == [3, 30]
+    assert np.corrcoef(np.log1p(means(made)), np.log1p(means(empty)))[0, 1] > 0.97
 
 
 def test_zero_inflation(cells, installed, tmp_path):

@@ -48,8 +48,8 @@ class ScDesignerConfig:
         Genes with most counts that are correlated; the others are independent given the type. ``None`` (scdesigner)
         correlates all, which takes memory for genes x genes in every type.
     max_epochs, batch_size, learning_rate
-        Cap, cells per batch and step of the marginals' optimiser (scdesigner steps by 0.005, which takes ten times as
-        many epochs to the same loss).
+        Cap, cells per batch and step of the marginals' optimiser (scdesigner steps by 0.005, which takes more epochs
+        to the same loss).
     val_frac, min_epochs, loss_tol, patience
         Share of the training cells that says when the marginals have converged (0: all epochs, all cells); epochs
         before they may stop; relative gain of the loss that counts; epochs without one before they stop.
@@ -89,8 +89,9 @@ class ScDesignerConfig:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Marginal distribution of every gene in every stratum."""
+    """Marginal distribution of every gene that any training cell expresses, in every stratum."""
 
+    genes: NDArray[np.int64]  # numbers of these genes, (n_genes,)
     fitted: NDArray[np.float32]  # in the order of FAMILIES, (n_parameters, n_strata, n_genes)
 
 
@@ -98,7 +99,7 @@ class Parameters:
 class Correlations:
     """Correlation of the normal scores of the same genes in every type."""
 
-    genes: NDArray[np.int64]  # numbers of the correlated genes, (n_correlated,)
+    genes: NDArray[np.int64]  # which of the genes with marginals are correlated, (n_correlated,)
     matrices: NDArray[np.float64]  # (n_types, n_correlated, n_correlated)
 
     def structure(self, number: int, n_genes: int) -> Any:
@@ -144,19 +145,22 @@ class ScDesigner(GenerativeModel):
         strata = Strata.of(data.labels, data.batches, len(data.types), len(levels), levels)
         obs = _covariates(strata.code(data.labels, data.batches), strata)
         simulator = self._simulator(obs)
+        counts = data.values  # noqa: PD011  (no table)
+        genes = np.flatnonzero(np.asarray(counts.sum(axis=0)).ravel() > 0)  # of others it would make counts
         shown = sys.stderr.isatty() if options.progress is None else options.progress
         try:
             with _global_generator(self.config.random_state), nullcontext() if shown else _silence():
-                self._fit(simulator, ad.AnnData(data.values, obs=obs))
+                self._fit(simulator, ad.AnnData(counts[:, genes], obs=obs))
         except ValueError as error:
-            msg = f"scdesigner cannot fit these cells with these settings: {error}"
+            hint = "; a column of batch_key must vary within types and other columns" if data.batch_keys else ""
+            msg = f"scdesigner cannot fit these cells with these settings: {error}{hint}"
             raise InputError(msg) from error
         names = FAMILIES[self.config.family][1]
         found = _parameters(simulator.marginal, names, obs, _covariates(np.arange(len(strata.sizes)), strata))
         fitted = [simulator.copula.parameters[f"type[{number}]"] for number in range(strata.n_types)]
         matrices = np.stack([structure.cov.to_numpy() for structure in fitted])
         correlations = Correlations(fitted[0].modeled_indices.astype(np.int64), matrices)
-        self.parts = {"strata": strata, "parameters": Parameters(found), "correlations": correlations}
+        self.parts = {"strata": strata, "parameters": Parameters(genes, found), "correlations": correlations}
         return _learned(simulator.marginal)
 
     def _simulator(self, obs: pd.DataFrame) -> Any:
@@ -199,15 +203,17 @@ class ScDesigner(GenerativeModel):
 
     def _cells(self, codes: NDArray[np.int64], types: NDArray[np.int64], rng: np.random.Generator) -> sparse.csr_matrix:
         marginal, helpers = self._marginal(), import_module("scdesigner.copulas.gaussian_copula_helpers")
+        genes = self.parts["parameters"].genes
         rows, values = [], []
         for number in np.unique(types):
             own = np.flatnonzero(types == number)
-            structure = self.parts["correlations"].structure(number, len(self.modelled))
+            structure = self.parts["correlations"].structure(number, len(genes))
             for start in range(0, len(own), CHUNK):
                 rows.append(own[start : start + CHUNK])
                 levels = helpers.sample_pseudo_obs(len(rows[-1]), structure, rng)
-                drawn = marginal.invert(torch.from_numpy(levels), codes[rows[-1]])
-                values.append(sparse.csr_matrix(drawn.numpy()))
+                drawn = sparse.csr_matrix(marginal.invert(torch.from_numpy(levels), codes[rows[-1]]).numpy())
+                shape = (len(rows[-1]), len(self.modelled))
+                values.append(sparse.csr_matrix((drawn.data, genes[drawn.indices], drawn.indptr), shape=shape))
         return sparse.csr_matrix(sparse.vstack(values))[np.argsort(np.concatenate(rows))]
 
     def _marginal(self) -> Any:
@@ -247,7 +253,7 @@ def _parameters(marginal: Any, names: Sequence[str], seen: pd.DataFrame, wanted:
 
 def _learned(marginal: Any) -> Learned:
     """Return the history of the marginals, by epoch."""
-    names = {"epoch": "step", "train_loss": "marginal/loss", "val_loss": "validation/score"}
+    names = {"epoch": "step", "train_loss": "marginal/loss", "val_loss": "marginal/held_out"}
     history = marginal.fit_history_df[list(names)].rename(columns=names).dropna(axis="columns", how="all")
     about = {"n_iterations": len(history), "stopped_early": marginal.stopped_epoch is not None}
     return Learned(about=about, before=history)
