@@ -53,6 +53,7 @@ FAST = {
     "gan-ros": SMALL_GAN,
     "vae-ros": SMALL_VAE,
     "scvi": SMALL | {"n_hidden": 16, "n_latent": 4},
+    "scdesigner": {"max_epochs": 5, "top_k": 20},
 }
 QUIET = FitOptions(progress=False, accelerator="cpu")
 

@@ -17,6 +17,7 @@ from scgarage.errors import InputError
 from scgarage.io.cells import log1p_cp10k
 from scgarage.models.base import GenerativeModel
 from scgarage.models.data import TrainingData, ValidationData, levels_of
+from scgarage.models.garage.compiled import one_thread_each
 from scgarage.models.garage.factors import Cells, Decoder, GibbsSettings
 from scgarage.models.garage.marginals import Hurdle, PoissonMixture
 from scgarage.models.garage.positions import at_most, cluster
@@ -285,6 +286,16 @@ def _along(cells: NDArray[np.floating], axes: NDArray[np.float32]) -> float:
     return float((cells @ axes).var(axis=0, ddof=1).sum())
 
 
+def warn_of_unseen(codes: NDArray[np.int64], strata: Strata, types: Sequence[str], batches: Sequence[str]) -> None:
+    """Warn when cells of a stratum without training cells are about to be made."""
+    wanted = np.unique(codes)
+    unseen = strata.split(wanted[strata.sizes[wanted] == 0])
+    named = ", ".join(f"{types[strata.parent[t]]} in {batches[b]}" for t, b in zip(*unseen, strict=True))
+    if named:
+        msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
+        warnings.warn(msg, UserWarning, stacklevel=4)
+
+
 @dataclass(frozen=True)
 class FactorFit:
     """What only fitting needs: draws of the positions of the training cells, and how they came about."""
@@ -325,6 +336,7 @@ class FactorModel(GenerativeModel):
         return dict(self.parts_types) | {"marginal": PoissonMixture if value_kind == "counts" else Hurdle}
 
     # ------------------------------------------------------------------ fitting
+    @one_thread_each()
     def fit_factors(self, data: TrainingData) -> FactorFit:
         """Fit marginals and factors, and draw the positions of the training cells."""
         c = self.config
@@ -372,6 +384,7 @@ class FactorModel(GenerativeModel):
         positions = np.concatenate([draws, sizes], axis=2)
         return FactorFit(positions, rows, used.strata, used.totals, selected, labelled, groups, rng)
 
+    @one_thread_each()
     def calibrate(
         self, data: TrainingData, validation: ValidationData | None, fitted: FactorFit, positions: NDArray[np.float32]
     ) -> dict[str, float]:
@@ -417,6 +430,7 @@ class FactorModel(GenerativeModel):
         means = (float(np.average(found, weights=measure.sizes)) for found in (before, after))
         return dict(zip(("spread_before", "spread"), means, strict=True))
 
+    @one_thread_each()
     def encode(
         self, validation: ValidationData | None, fitted: FactorFit
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
@@ -437,18 +451,12 @@ class FactorModel(GenerativeModel):
         return np.concatenate([draws[0], np.log(totals).astype(np.float32)[:, None]], axis=1), codes
 
     # ------------------------------------------------------------------ sampling
+    @one_thread_each()
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw cells by type and batch."""
         strata = self.parts["strata"]
         codes = divide(wanted, strata, self.types, self.batches, rng)
-        unseen = strata.sizes[np.unique(codes)] == 0
-        if unseen.any():
-            types, batches = strata.split(np.unique(codes)[unseen])
-            named = ", ".join(
-                f"{self.types[strata.parent[t]]} in {self.batches[b]}" for t, b in zip(types, batches, strict=True)
-            )
-            msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
-            warnings.warn(msg, UserWarning, stacklevel=3)
+        warn_of_unseen(codes, strata, self.types, self.batches)
         positions = self.positions(codes, generator, rng)
         values, refused = redraw(
             self._decode(positions, codes, rng),

@@ -27,6 +27,7 @@ from scgarage.losses import (
 )
 from scgarage.models.base import FitOptions, Learned, train_networks
 from scgarage.models.data import TrainingData, ValidationData
+from scgarage.models.garage.compiled import one_thread_each
 from scgarage.models.garage.factor_model import FactorConfig, FactorFit, FactorModel
 from scgarage.models.garage.positions import Latent, choose_seeds
 from scgarage.nn import ProjectionCritic, mlp
@@ -295,6 +296,7 @@ class Garage(FactorModel):
             about |= found
         return Learned(result, about | {"seed_cells": list(self.seed_names)})
 
+    @one_thread_each()
     def _place(self, data: TrainingData, fitted: FactorFit) -> Latent:
         """Choose the seed cells and describe their neighbourhoods."""
         c, strata = self.config, self.parts["strata"]
