@@ -24,6 +24,7 @@ FAST = {
         "n_factors": 4,
         "n_sweeps": 3,
         "n_kept": 2,
+        "refine": True,
         "n_iterations": 6,
         "validate_every": 2,
         "hidden": (16,),

@@ -323,9 +323,9 @@ def test_further_genes_get_the_loadings_of_known_factors():
     factors, scores = scores_of(1500)
     known = factors.astype(np.float32)[None]
     loadings, _ = truth()
-    exact = Factors.fit_given(continuous(scores), known, ridge=1.0)
+    exact = Factors.fit_given(continuous(scores), known)
     np.testing.assert_allclose(exact.loadings, loadings, atol=0.08)
-    coarse = Factors.fit_given(censored(scores, 0.7), known, ridge=1.0)
+    coarse = Factors.fit_given(censored(scores, 0.7), known)
     np.testing.assert_allclose(coarse.loadings, loadings, atol=0.25)
     np.testing.assert_allclose((coarse.loadings**2).sum(axis=1) + coarse.noise**2, 1, atol=1e-5)
 

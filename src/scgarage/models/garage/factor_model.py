@@ -422,8 +422,9 @@ class FactorModel(GenerativeModel):
             by_stratum = every[strata.parent[strata.split(np.arange(len(strata.sizes)))[0]]]
             self.parts["decoder"] = replace(plain, stretch=by_stratum)
             # The same random numbers each time, so that differences are those of the stretch.
-            made = log_expr(self._decode(positions[rows], fitted.codes[rows], np.random.default_rng(seed)))
-            return measure.ratios(made[:, genes].toarray(), types[rows])
+            made = self._decode(positions[rows], fitted.codes[rows], np.random.default_rng(seed))
+            shown = np.diff(made.indptr) > 0
+            return measure.ratios(log_expr(made[shown])[:, genes].toarray(), types[rows][shown])
 
         before = ratios(np.ones(len(measure.types)))
         after = ratios(measure.solve(before, ratios(np.full(len(measure.types), TRIED))))

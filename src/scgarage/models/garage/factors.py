@@ -219,20 +219,17 @@ class Factors:
         return type(self)(loadings.astype(np.float32), np.sqrt(own).astype(np.float32))
 
     @classmethod
-    def fit_given(cls, cells: Censored, factors: NDArray[np.float32], *, ridge: float) -> Self:
+    def fit_given(cls, cells: Censored, factors: NDArray[np.float32]) -> Self:
         r"""Fit loadings of further genes on draws of known factors (n_kept, n_cells, n_factors), in one step.
 
         .. math:: w_j = v_j^{-1} \, C^{-1} \, \mathrm{Cov}(\bar f, E[z_j | c_j])
 
         with the mean :math:`\bar f` of the draws, the variances :math:`v` of the expected scores and the covariance
-        :math:`C` between draws, which is that of the factors' posterior means. A regression on the draws themselves
-        would be too weak: they do not know the gene.
+        :math:`C` between draws, which is that of the factors' posterior means: a regression on the draws themselves
+        would be too weak, as they do not know the gene. Then drawn to zero by what noise asks for (:func:`drawn_to`).
         """
-        expected = expected_scores(cells)
-        between = _between(factors)
-        variance = np.maximum((expected**2).mean(axis=0), 1e-4)
-        together = factors.mean(axis=0).T @ expected / variance
-        return cls(*_bounded(np.linalg.solve(between + ridge * np.eye(len(between)), together).T))
+        expected, none = expected_scores(cells), np.zeros((cells.zero.shape[1], factors.shape[2]), dtype=np.float32)
+        return cls(*_bounded(_one_step(expected.astype(np.float64), factors, none, _between(factors))))
 
     @classmethod
     def _standardised(cls, loadings: NDArray[np.floating], noise: NDArray[np.floating]) -> Self:
@@ -394,26 +391,43 @@ def own_loadings(
 
     def one(code: int) -> NDArray[np.float32]:
         rows = np.flatnonzero(strata == code)
-        return _own_loadings(expected[rows].astype(np.float64), factors[:, rows].astype(np.float64), shared)
+        drawn = factors[:, rows].astype(np.float64)
+        # A gene of the selection is among those that the factors were drawn from, so it goes with the draws as with
+        # the factors themselves; their spread is that of the draws.
+        products = np.mean([_product(draw) for draw in drawn], axis=0)
+        return _one_step(expected[rows].astype(np.float64), drawn, shared, products) - shared
 
     for code, found in zip(strata_present, in_parallel(one, strata_present), strict=True):
         own[code] = found
     return own
 
 
-def _own_loadings(
-    expected: NDArray[np.float64], factors: NDArray[np.float64], shared: NDArray[np.float32]
+def _one_step(
+    expected: NDArray[np.float64],
+    factors: NDArray[np.floating],
+    given: NDArray[np.float32],
+    products: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Return what is to be added in one stratum, (n_genes, n_dims)."""
-    # A gene of the selection is among those that the factors were drawn from, so it goes with the draws as with the
-    # factors themselves; their spread is that of the draws.
-    size, axes = np.linalg.eigh(np.mean([_product(one) for one in factors], axis=0) / len(expected))
+    """Return loadings (n_genes, n_dims) from expected scores and draws of the factors, drawn to ``given`` ones.
+
+    ``products`` are those of the factors, summed over cells.
+    """
+    size, axes = np.linalg.eigh(products / len(expected))
     size = np.maximum(size, 1e-2)[:, None]
     variance = np.maximum((expected**2).mean(axis=0), 1e-3)
     found = axes.T @ (factors.mean(axis=0).T @ expected) / (len(expected) * variance * size)
-    given = axes.T @ shared.T.astype(np.float64)
-    noise = np.maximum(1 - (given**2).sum(axis=0), 0.1) / (len(expected) * variance * size)
-    away = (found - given) ** 2
+    start = axes.T @ given.T.astype(np.float64)
+    noise = np.maximum(1 - (start**2).sum(axis=0), 0.1) / (len(expected) * variance * size)
+    return np.asarray((axes @ drawn_to(start, found, noise)).T, dtype=np.float32)
+
+
+def drawn_to(start: NDArray[np.float64], found: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what was found, of known noise variance, drawn to where it started by as much as all genes ask for.
+
+    Each gene differs by a normal distribution of one of the :data:`SCALES`, whose shares are those that explain all
+    genes best; arrays (n_dims, n_genes).
+    """
+    away = (found - start) ** 2
     log_density = np.stack([-0.5 * (np.log(s**2 + noise) + away / (s**2 + noise)).sum(axis=0) for s in SCALES])
     density = np.exp(log_density - log_density.max(axis=0))
     shares = np.full(len(SCALES), 1 / len(SCALES))
@@ -421,8 +435,9 @@ def _own_loadings(
         posterior = shares[:, None] * density
         posterior /= posterior.sum(axis=0)
         shares = posterior.mean(axis=1)
-    kept = sum(p * s**2 / (s**2 + noise) for p, s in zip(posterior, SCALES, strict=True))
-    return np.asarray((axes @ (kept * (found - given))).T, dtype=np.float32)
+    kept = np.sum([p * s**2 / (s**2 + noise) for p, s in zip(posterior, SCALES, strict=True)], axis=0)
+    result: NDArray[np.float64] = start + kept * (found - start)
+    return result
 
 
 @dataclass(frozen=True)
@@ -479,7 +494,7 @@ class Decoder:
         others = np.setdiff1d(np.flatnonzero(detected >= gibbs.min_cells), selected)
         for part in pieces(len(others), len(cells.totals), CHUNK):
             genes = others[part]
-            found = Factors.fit_given(censor(cells, marginal, genes), everything, ridge=gibbs.ridge)
+            found = Factors.fit_given(censor(cells, marginal, genes), everything)
             loadings[genes], noise[genes] = found.loadings, found.noise
         own = own_loadings(expected_scores(seen), everything, cells.strata, factors.loadings)
         return cls(loadings, noise, own, selected), draws
