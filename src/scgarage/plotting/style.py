@@ -170,7 +170,7 @@ def _save(figure: Figure, path: Path) -> None:
     if path.suffix.lstrip(".").lower() not in known:
         msg = f"save={str(path)!r} ends in {path.suffix!r}; expected one of: {', '.join(sorted(known))}"
         raise InputError(msg)
-    settings = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path"}
+    settings: dict[Any, Any] = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path"}
     with atomic_output(path, overwrite=True) as temporary, rc_context(settings):
         figure.savefig(temporary, dpi=DOTS_PER_INCH, bbox_inches="tight")
 
