@@ -20,6 +20,13 @@ class OutputExistsError(ScgarageError, FileExistsError):
     """An output path exists and overwriting it was not asked for."""
 
 
+class OutputError(ScgarageError, OSError):
+    """An output cannot be written, for example because the disk is full."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 class SamplingError(ScgarageError, RuntimeError):
     """A fitted model cannot produce the cells that were asked for."""
 

@@ -20,6 +20,9 @@ SYNTHETIC = "synthetic"
 UNSURE = "unsure"
 """Label of a synthetic cell that no cell type explains with enough probability."""
 
+CHECKPOINT_FILE = "state.safetensors"
+"""File in a checkpoint folder that holds the running state of a training."""
+
 
 def probability_key(labels_key: str) -> str:
     """Return the ``obs`` column that holds the probability of each synthetic cell's label."""

@@ -1,6 +1,11 @@
 """Records of cells survive as JSON; a damaged one counts as none."""
 
 import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -126,3 +131,96 @@ def test_jobs_need_processes(grid, tmp_path):
         run_grid(grid, tmp_path, n_jobs=2, isolated=False)
     with pytest.raises(InputError, match="n_jobs is 0"):
         run_grid(grid, tmp_path, n_jobs=0)
+
+
+# ------------------------------------------------------------------ a benchmark that is stopped
+def children(pid):
+    """Processes whose parent is this one, by what the system says."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return [int(child) for child, parent in map(str.split, listed.splitlines()) if int(parent) == pid]
+
+
+def alive(pid):
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return listed.strip() not in ("", "Z")
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return found
+
+
+WORKER = """
+import subprocess, sys, time
+from scgarage.benchmark.run import end_with_parent
+end_with_parent()
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+open(sys.argv[1], "w").write(str(other.pid))
+time.sleep(600)
+"""
+
+PARENT = """
+import os, sys
+from pathlib import Path
+from scgarage.benchmark.run import Lifeline
+with Lifeline() as line:
+    line.run([sys.executable, "-c", Path(sys.argv[1]).read_text(), sys.argv[2]], os.environ)
+"""
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="ps lists the processes")
+def test_a_killed_process_takes_its_children_and_theirs_along(tmp_path):
+    (tmp_path / "worker.py").write_text(WORKER)
+    note = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "worker.py"), str(note)])
+    wait_for(lambda: note.exists() and note.read_text())
+    (child,), grandchild = children(parent.pid), int(note.read_text())
+    assert alive(child)
+    assert alive(grandchild)
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not alive(child) and not alive(grandchild), seconds=10)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("ps") is None, reason="ps lists the processes")
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [(signal.SIGKILL, 0.2), (signal.SIGKILL, 3), (signal.SIGTERM, 3), (signal.SIGINT, 3), (signal.SIGHUP, 0.2)],
+)
+def test_a_benchmark_that_is_stopped_leaves_no_process_and_no_false_record(grid, tmp_path, number, seconds):
+    out = tmp_path / "results"
+    command = [sys.executable, "-m", "scgarage", "benchmark", str(grid.path), "--out", str(out), "--jobs", "2"]
+    benchmark = subprocess.Popen([*command, "--format", "csv"], stderr=subprocess.PIPE, text=True)
+    found = wait_for(lambda: (pids := children(benchmark.pid)) and len(pids) == 2 and pids)
+    time.sleep(seconds)
+    benchmark.send_signal(number)
+    _, said = benchmark.communicate(timeout=20)
+    assert benchmark.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}.get(number, -number)
+    wait_for(lambda: not any(map(alive, found)), seconds=10)
+    assert said == {signal.SIGTERM: "stopped by SIGTERM\n", signal.SIGINT: "interrupted\n"}.get(number, "")
+    assert [cell.id for cell in grid.cells() if (read_record(cell, out) or {}).get("status") == "failed"] == []
+
+
+def test_an_error_meanwhile_ends_the_processes_and_starts_no_more(grid, tmp_path, monkeypatch):
+    started = []
+
+    def run(self, command, environment):
+        started.append(command)
+        while not self.is_cut:
+            time.sleep(0.01)
+        return subprocess.CompletedProcess(command, -9, "", "")
+
+    def fail_soon(*_, **__):
+        wait_for(lambda: len(started) == 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scgarage.benchmark.run.Lifeline.run", run)
+    monkeypatch.setattr("scgarage.benchmark.run.zip", fail_soon, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        run_grid(grid, tmp_path / "out", n_jobs=2)
+    assert len(started) == 2
+    assert not any((tmp_path / "out" / "cells").glob("*"))

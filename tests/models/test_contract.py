@@ -143,6 +143,19 @@ def test_seeds_reproduce_bytes_and_leave_the_global_state_alone(fitted, cells):
     assert not same(fitted.sample(50, random_state=3), again.sample(50, random_state=4))
 
 
+def test_two_fits_write_the_same_bytes_but_for_the_clock(fitted, cells, tmp_path):
+    again = fresh(fitted).fit(cells, labels_key="cell_type", options=QUIET)
+    again.about["fit_seconds"] += 100
+    one, two = fitted.save(tmp_path / "one"), again.save(tmp_path / "two")
+    files = sorted(file.name for file in one.iterdir())
+    assert files == ["model.json", "networks.safetensors", "parts.safetensors", "timing.json"]
+    assert [name for name in files if (one / name).read_bytes() != (two / name).read_bytes()] == ["timing.json"]
+    assert load(two).about["fit_seconds"] == again.about["fit_seconds"]
+    for number, model in enumerate((fitted, load(two))):
+        sg.write_h5ad(model.sample(20, random_state=1), tmp_path / f"{number}.h5ad")
+    assert (tmp_path / "0.h5ad").read_bytes() == (tmp_path / "1.h5ad").read_bytes()
+
+
 def test_save_and_load_give_the_same_cells(fitted, tmp_path):
     path = fitted.save(tmp_path / "model")
     back = load(path)

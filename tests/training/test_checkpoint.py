@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import signal
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -72,6 +74,42 @@ def test_killed_and_resumed_run_has_the_bytes_of_an_unbroken_one(adversarial, se
     assert resumed.bytes() == unbroken.bytes()
     pd.testing.assert_frame_equal(found.history, expected.history, check_exact=True)
     assert (found.best_step, found.n_iterations) == (expected.best_step, expected.n_iterations)
+
+
+class TerminatedError(Exception):
+    """What a handler of SIGTERM raises."""
+
+
+@pytest.mark.parametrize("deadly", [True, False])
+def test_sigterm_takes_effect_when_the_iteration_is_saved(adversarial, settings, tmp_path, deadly):
+    unbroken, task = adversarial(), adversarial()
+    expected = run(unbroken, settings, n_iterations=20)
+    inner, calls, told = task.phases[1].loss, [], []
+
+    def loss(module, batch):
+        calls.append(1)
+        if len(calls) == 6:
+            signal.raise_signal(signal.SIGTERM)
+        return inner(module, batch)
+
+    def handle(*_):
+        told.append(json.loads(load_file(tmp_path / ckpt.STATE)[ckpt.VALUES].numpy().tobytes())["step"])
+        if deadly:
+            raise TerminatedError
+
+    task.phases[1].loss = loss
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        with pytest.raises(TerminatedError) if deadly else nullcontext():
+            run(task, settings, n_iterations=20, checkpoint=tmp_path, checkpoint_every=1000)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told == [6]
+    if deadly:
+        task = adversarial(init=99)
+        run(task, settings, n_iterations=20, checkpoint=tmp_path, resume=True)
+    assert task.bytes() == unbroken.bytes()
+    assert expected.n_iterations == 20
 
 
 def test_run_is_extended_to_more_iterations(adversarial, settings, tmp_path):

@@ -5,15 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from scgarage.benchmark.grid import BUNDLED, Cell, Grid, make_contestant
 from scgarage.errors import InputError
@@ -175,11 +177,62 @@ def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+ATTACHED = "--attached"
+"""Last argument of a process that ends with the one that started it."""
+
 LAST_LINES = 20
 """Lines of a dead process's last words that are kept."""
 
 
-def run_isolated(cell: Cell, grid: Grid, out: str | Path, *, n_threads: int | None = None) -> None:
+class Lifeline:
+    """A pipe that is cut when this process ends, however it ends; the processes that hold it then end, too.
+
+    The system closes the pipe of a process that is killed, so this needs nothing that only some systems have.
+    """
+
+    def __init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+        self.is_cut = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_cut = True
+        os.close(self.writing)
+        os.close(self.reading)
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run a command that calls :func:`end_with_parent`, in a process group of its own."""
+        group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
+        return subprocess.run(  # noqa: S603  (no shell)
+            command,
+            env=environment,
+            stdin=self.reading,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            **group,
+        )
+
+
+def end_with_parent() -> None:
+    """End this process and those that it started as soon as its standard input, a :class:`Lifeline`, is cut."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        if os.name == "posix" and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def run_isolated(
+    cell: Cell, grid: Grid, out: str | Path, *, n_threads: int | None = None, lifeline: Lifeline | None = None
+) -> None:
     """Run a cell in a new process, which writes the record; write one that says how the process died if it did.
 
     Parameters
@@ -192,14 +245,15 @@ def run_isolated(cell: Cell, grid: Grid, out: str | Path, *, n_threads: int | No
         Folder of the benchmark.
     n_threads
         Threads of the process, unless the environment says how many; as many as it likes when ``None``.
+    lifeline
+        What the process lives by; it ends when this process does in any case.
     """
     cell.record_path(out).unlink(missing_ok=True)
-    command = [sys.executable, "-P", "-m", "scgarage.benchmark", str(grid.path), str(out), cell.id]
+    command = [sys.executable, "-P", "-m", "scgarage.benchmark", str(grid.path), str(out), cell.id, ATTACHED]
     limits = {} if n_threads is None else dict.fromkeys(THREAD_VARIABLES, str(n_threads))
-    done = subprocess.run(  # noqa: S603  (this Python, our module, and no shell)
-        command, env=limits | os.environ, capture_output=True, text=True, errors="replace", check=False
-    )
-    if read_record(cell, out) is None:
+    with Lifeline() if lifeline is None else nullcontext(lifeline) as line:
+        done = line.run(command, limits | os.environ)
+    if read_record(cell, out) is None and not (lifeline is not None and lifeline.is_cut):
         last = "\n".join(done.stderr.splitlines()[-LAST_LINES:])
         write_record(failed_record(cell, death(done.returncode), last), cell, out)
 
@@ -288,12 +342,15 @@ def run_grid(
         raise InputError(msg)
     todo = [cell for cell in grid.cells(only) if not is_done(cell, out)]
     n_threads = max(1, (os.cpu_count() or 1) // n_jobs) if n_jobs > 1 else None
-    step = partial(_run_one, grid=grid, out=out, n_threads=n_threads, isolated=isolated)
-    with ThreadPoolExecutor(n_jobs) as pool:
-        records = pool.map(step, todo) if isolated else map(step, todo)
-        for cell, record in zip(todo, records, strict=True):
-            if when_done is not None:
-                when_done(cell, record)
+    with ThreadPoolExecutor(n_jobs) as pool, Lifeline() as line:
+        step = partial(_run_one, grid=grid, out=out, n_threads=n_threads, lifeline=line if isolated else None)
+        try:
+            for cell, record in zip(todo, pool.map(step, todo) if isolated else map(step, todo), strict=True):
+                if when_done is not None:
+                    when_done(cell, record)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return todo
 
 
@@ -306,8 +363,10 @@ def forget_failed(grid: Grid, out: str | Path) -> int:
     return len(failed)
 
 
-def _run_one(cell: Cell, *, grid: Grid, out: str | Path, n_threads: int | None, isolated: bool) -> dict[str, Any]:
-    if not isolated:
+def _run_one(
+    cell: Cell, *, grid: Grid, out: str | Path, n_threads: int | None, lifeline: Lifeline | None
+) -> dict[str, Any]:
+    if lifeline is None:
         return run_cell(cell, out)
-    run_isolated(cell, grid, out, n_threads=n_threads)
+    run_isolated(cell, grid, out, n_threads=n_threads, lifeline=lifeline)
     return read_record(cell, out) or failed_record(cell, "the record vanished")

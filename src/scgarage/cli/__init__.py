@@ -1,8 +1,12 @@
 """The command line: one subcommand per file, all of them in :data:`COMMANDS`."""
 
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from scgarage.cli.analyse import ANALYSES
@@ -14,6 +18,7 @@ from scgarage.cli.models import run_augment, run_fit, run_models, run_sample
 from scgarage.cli.options import say
 from scgarage.cli.sequences import SEQUENCES
 from scgarage.errors import InputError, OutputExistsError, ScgarageError
+from scgarage.schema import CHECKPOINT_FILE
 
 COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     "demo": (run_demo, (), "  scgarage demo\n  scgarage demo --data cells.h5ad --labels-key cell_type --out demo-mine"),
@@ -76,7 +81,11 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
     "models": (run_models, ("name",), "  scgarage models\n  scgarage models garage"),
 }
 
-WORKED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+WORKED, FAILED, WRONG_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM has come, from a scheduler whose time is up, say."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     0 when it worked, 1 when the work failed (a model that diverged or cannot make the cells, a fault of scgarage), 2
-    when the input or the arguments are wrong, 130 when it was interrupted.
+    when the input or the arguments are wrong or nothing can be written, 130 when it was interrupted, 143 when it was
+    stopped by SIGTERM.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     from scgarage.cli.parser import build_parser, normalise, settings_of
@@ -110,9 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(function: Callable[..., None], settings: dict[str, Any], *, debug: bool) -> int:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _termination():
             warnings.showwarning = _show_warning
             function(**settings)
+    except Terminated:
+        _complain(f"stopped by SIGTERM{_what_is_kept(settings)}")
+        return TERMINATED
     except KeyboardInterrupt:
         _complain("interrupted")
         return INTERRUPTED
@@ -130,6 +143,33 @@ def _run(function: Callable[..., None], settings: dict[str, Any], *, debug: bool
         )
         return FAILED
     return WORKED
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """Let SIGTERM end the block as an error would, so that nothing half is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _what_is_kept(settings: dict[str, Any]) -> str:
+    """Say whether a training can go on from where it was stopped."""
+    folder = settings.get("checkpoint")
+    if folder is None:
+        return ""
+    if (Path(folder) / CHECKPOINT_FILE).exists():
+        return f"; the checkpoint is in {folder}, and the same command with --resume goes on from there"
+    return f" before there was anything to keep; {folder} holds no checkpoint"
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

@@ -1,5 +1,6 @@
 """Files: any expression format -> AnnData, and output that appears complete or not at all."""
 
+from scgarage.io.atomic import atomic_output, check_output, read_whole
 from scgarage.io.cells import guard
 from scgarage.io.matrix import Matrix, as_matrix
 from scgarage.io.reader import read
@@ -10,9 +11,10 @@ from scgarage.io.values import (
     detect_value_kind,
     find_alternative,
 )
-from scgarage.io.write import atomic_output, check_output, write_csv, write_h5ad
+from scgarage.io.write import write_csv, write_h5ad
 
 __all__ = [
     "Matrix", "RecoveredCounts", "as_matrix", "atomic_output", "check_output", "counts_from_log_normalised",
-    "describe_values", "detect_value_kind", "find_alternative", "guard", "read", "write_csv", "write_h5ad",
+    "describe_values", "detect_value_kind", "find_alternative", "guard", "read", "read_whole", "write_csv",
+    "write_h5ad",
 ]  # fmt: skip

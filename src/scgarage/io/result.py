@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from scgarage.errors import InputError
-from scgarage.io.write import atomic_output, write_folder
+from scgarage.io.atomic import atomic_output
+from scgarage.io.write import write_folder
 
 FORMATS = (".json", ".csv", ".csv.gz")
 """Endings of the files that a result can be written to."""

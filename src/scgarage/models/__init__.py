@@ -86,7 +86,8 @@ def load(path: str | Path) -> GenerativeModel:
     InputError
         When ``path`` is no model folder, is damaged, or holds a model that this version does not know.
     """
-    return model_class(read_model(Path(path))[0]["model"]).load(path)
+    about, arrays, tensors = read_model(Path(path))
+    return model_class(about["model"]).restored(path, about, arrays, tensors)
 
 
 __all__ = [

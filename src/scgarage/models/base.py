@@ -342,6 +342,13 @@ class GenerativeModel(ABC):
         if about["model"] != cls.name:
             msg = f"{path} holds the model {about['model']!r}, not {cls.name!r}; use scgarage.load(path)"
             raise InputError(msg)
+        return cls.restored(path, about, arrays, tensors)
+
+    @classmethod
+    def restored(
+        cls, path: str | Path, about: dict[str, Any], arrays: dict[str, NDArray[Any]], tensors: dict[str, Tensor]
+    ) -> Self:
+        """Return the model that was read from the files of a folder."""
         model = cls(config_from_values(cls.Config, about["parameters"]))
         try:
             model._restore(about, arrays, tensors)

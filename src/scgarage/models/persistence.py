@@ -19,13 +19,19 @@ from safetensors.torch import save_file as save_tensors
 from torch import Tensor
 
 from scgarage.errors import InputError
-from scgarage.io import atomic_output
+from scgarage.io import atomic_output, read_whole
 from scgarage.models.data import TrainingData, columns_of, split_up, type_counts
 from scgarage.models.spec import Drawn
 from scgarage.schema import COUNTS_LAYER, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, probability_key
 
 FORMAT = 1
 DESCRIPTION, ARRAYS, NETWORKS = "model.json", "parts.safetensors", "networks.safetensors"
+
+TIMING = "timing.json"
+"""File of what the clock decides; the same fit gives the same bytes in all others."""
+
+TIMES = ("fit_seconds",)
+"""Parts of a model's description that stand there."""
 
 Part = TypeVar("Part")
 
@@ -41,14 +47,21 @@ def write_model(
     """Write a model folder that is complete or not there at all."""
     with atomic_output(path, overwrite=overwrite, replaces=DESCRIPTION) as folder:
         folder.mkdir()
-        text = json.dumps({"format": FORMAT, **description}, indent=1, allow_nan=False)
-        (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        times = {name: description[name] for name in TIMES if name in description}
+        lasting = {"format": FORMAT} | {name: value for name, value in description.items() if name not in times}
+        for name, content in ((DESCRIPTION, lasting), (TIMING, times)):
+            text = json.dumps(content, indent=1, allow_nan=False)
+            (folder / name).write_text(text + "\n", encoding="utf-8")
         save_arrays({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / ARRAYS)
         save_tensors({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}, folder / NETWORKS)
 
 
 def read_model(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, Tensor]]:
-    """Read what :func:`write_model` wrote."""
+    """Read what :func:`write_model` wrote, all of it from one and the same writing."""
+    return read_whole(path, _read_files)
+
+
+def _read_files(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, Tensor]]:
     if not (path / DESCRIPTION).is_file():
         msg = (
             f"{path} is not a model folder: it has no {DESCRIPTION}; "
@@ -57,6 +70,8 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dic
         raise InputError(msg)
     try:
         description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        if (path / TIMING).is_file():  # a folder of 0.1.0 has the times in the description
+            description |= json.loads((path / TIMING).read_text(encoding="utf-8"))
         arrays, tensors = load_arrays(path / ARRAYS), load_tensors(path / NETWORKS)
     except (OSError, ValueError, SafetensorError) as error:
         msg = f"the model folder {path} is damaged or incomplete ({error}); fit and save the model again"
@@ -92,8 +107,8 @@ def unpack(kind: type[Part], arrays: Mapping[str, NDArray[Any]], prefix: str) ->
     return kind(**values)
 
 
-NOT_IN_CELLS = ("var_names", "var", "types", "batches", "format")
-"""Parts of a model's description that the synthetic cells carry in another form already."""
+NOT_IN_CELLS = ("var_names", "var", "types", "batches", "format", *TIMES)
+"""Parts of a model's description that synthetic cells carry in another form, or that would make their bytes differ."""
 
 
 def annotate(

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scgarage.errors import InputError
+from scgarage.io import atomic_output
 from scgarage.schema import UNSURE
 
 INK = "#333333"
@@ -169,8 +170,9 @@ def _save(figure: Figure, path: Path) -> None:
     if path.suffix.lstrip(".").lower() not in known:
         msg = f"save={str(path)!r} ends in {path.suffix!r}; expected one of: {', '.join(sorted(known))}"
         raise InputError(msg)
-    with rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path"}):
-        figure.savefig(path, dpi=DOTS_PER_INCH, bbox_inches="tight")
+    settings: dict[Any, Any] = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path"}
+    with atomic_output(path, overwrite=True) as temporary, rc_context(settings):
+        figure.savefig(temporary, dpi=DOTS_PER_INCH, bbox_inches="tight")
 
 
 def _show(figure: Figure) -> None:

@@ -14,8 +14,9 @@ from torch.optim import Optimizer
 
 from scgarage.errors import InputError
 from scgarage.io import atomic_output
+from scgarage.schema import CHECKPOINT_FILE
 
-STATE = "state.safetensors"
+STATE = CHECKPOINT_FILE
 VALUES = "values.json"
 """Name of the tensor that holds the JSON text. One file is replaced at once by the system, two are not."""
 

@@ -1,6 +1,7 @@
 """The only training loop: phases, early stopping, moving average."""
 
 import math
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from scgarage.errors import InputError, OutputExistsError, TrainingError
+from scgarage.io.atomic import HeldSignals
 from scgarage.training import checkpoint as ckpt
 from scgarage.training.batches import Batch, Batches, reseed, seeded
 from scgarage.training.monitor import History, progress_bar
@@ -208,7 +210,7 @@ def train(
         The network whose exponential moving average is taken when ``settings.ema_decay`` is set: the
         ``module`` of a phase or a part of one. Validation and the end result use the average.
     checkpoint
-        Folder for the running state.
+        Folder for the running state. With it, SIGTERM takes effect after the iteration has ended and is saved.
     resume
         Go on from ``checkpoint``. With the same settings the result has the same bytes as that of an
         unbroken run.
@@ -269,12 +271,17 @@ class _Run:
     def go(self) -> TrainResult:
         s = self.settings
         show = s.progress if self.rank == 0 else False
-        with progress_bar(s.description, s.n_iterations, show=show, start=self.step) as report:
+        # A scheduler whose time is up sends SIGTERM: the iteration is finished and saved before it takes effect.
+        held = HeldSignals(*([] if self.checkpoint is None else [signal.SIGTERM]))
+        with progress_bar(s.description, s.n_iterations, show=show, start=self.step) as report, held:
             while self.step < s.n_iterations and not self.out_of_patience:
                 self._iterate()
                 self._after_iteration()
                 best = self.best.score
                 report(self.step, "" if math.isinf(best) else f"best validation {best:.4g}")
+                if held.came:
+                    self._save()
+                    held.deliver()
         self._finish()
         return TrainResult(self.history.frame(), self.best.step, self.step, self.out_of_patience)
 
@@ -340,8 +347,8 @@ class _Run:
         last = last or self.out_of_patience
         if last or measured or self.step % s.log_every == 0:
             self.history.record(self.step, measured)
-        if self.checkpoint is not None and self.rank == 0 and (last or self.step % s.checkpoint_every == 0):
-            self._save(self.checkpoint)
+        if last or self.step % s.checkpoint_every == 0:
+            self._save()
 
     def _score(self, validate: Callable[[], float]) -> float:
         reseed(self.settings.random_state)
@@ -386,7 +393,9 @@ class _Run:
             "batches": [self.batches.n_rows, self.batches.batch_size, self.batches.random_state],
         }
 
-    def _save(self, folder: Path) -> None:
+    def _save(self) -> None:
+        if self.checkpoint is None or self.rank > 0:
+            return
         tensors = {f"best/{name}": tensor for name, tensor in self.best.weights.items()}
         groups: dict[str, Any] = {}
         for phase in self.phases:
@@ -402,7 +411,7 @@ class _Run:
             "history": self.history.state(),
             "optimizers": groups,
         }
-        ckpt.save_checkpoint(folder, tensors, values)
+        ckpt.save_checkpoint(self.checkpoint, tensors, values)
 
     def load(self, folder: Path) -> None:
         """Take over the state of a checkpoint."""
