@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
 import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.models import FitOptions, Garage, load
-from scgarage.models.garage.factor_model import Groups, divide, factor_genes
+from scgarage.models.garage.factor_model import STRETCHES, Groups, SpreadWithinTypes, divide, factor_genes
 from scgarage.models.garage.strata import Strata
 
 
@@ -105,6 +106,55 @@ def test_without_the_setting_and_with_batches_types_stay_whole(cells):
     assert whole.parts["strata"].n_types == names
     model = Garage(smallest_group=50, **FAST).fit(batched, labels_key="coarse", batch_key="batch", options=QUIET)
     assert model.parts["strata"].n_types == names
+
+
+def clouds(n_cells, scale=1.0, seed=0):
+    """Cells of two types in 50 genes that vary along two axes each, by ``scale`` along them."""
+    rng = np.random.default_rng(seed)
+    types = np.repeat([0, 1], n_cells)
+    axes = np.linalg.qr(np.random.default_rng(9).normal(size=(50, 4)))[0].T.reshape(2, 2, 50)
+    along = rng.normal(size=(2 * n_cells, 2)) * [3.0, 2.0] * scale
+    return (np.einsum("na,nag->ng", along, axes[types]) + rng.normal(size=(2 * n_cells, 50)) * 0.1), types
+
+
+def test_spread_is_the_ratio_of_variances_along_axes_of_unseen_cells():
+    unseen, real = clouds(100, seed=1), clouds(400, seed=2)
+    measure = SpreadWithinTypes.fit(*unseen, *real, np.random.default_rng(0))
+    assert measure.types.tolist() == [0, 1]
+    np.testing.assert_allclose(measure.ratios(*real), 1)
+    np.testing.assert_allclose(measure.ratios(*clouds(4000, np.sqrt(0.6), seed=3)), 0.6, atol=0.08)
+    few = SpreadWithinTypes.fit(*clouds(4, seed=1), *real, np.random.default_rng(0))
+    assert len(few.types) == 0
+
+
+def test_stretch_is_the_one_at_which_variances_agree_and_is_kept_in_bounds():
+    measure = SpreadWithinTypes.fit(*clouds(100, seed=1), *clouds(4000, seed=2), np.random.default_rng(0))
+    # Half of the variance follows the factors: 0.8 = 0.4 + 0.4 s^2 at s = 1.
+    stretch = measure.solve(np.array([0.8, 0.8]), np.full(2, 0.4 + 0.4 * 1.44))
+    np.testing.assert_allclose(0.4 + 0.4 * stretch**2, 1, atol=1e-9)
+    assert (measure.solve(np.array([0.1, 0.1]), np.array([0.15, 0.15])) == STRETCHES[1]).all()
+    assert (measure.solve(np.array([3.0, 3.0]), np.array([4.0, 4.0])) == STRETCHES[0]).all()
+
+
+def test_new_cells_of_a_type_vary_as_much_as_real_ones_and_the_model_says_so():
+    """Without the correction the factors of 120 cells a type lose a tenth of the variance."""
+    adata = sg.datasets.pbmc68k()
+    split = sg.pp.split(adata, labels_key="cell_type")
+    about = Garage().fit(split.train, labels_key="cell_type", validation=split.validation, options=QUIET).about
+    assert about["spread_before"] != about["spread"]
+    assert abs(about["spread"] - 1) < max(abs(about["spread_before"] - 1), 0.1)
+
+
+def test_same_bytes_whatever_the_number_of_threads(cells):
+    made, before = [], torch.get_num_threads()
+    for n_threads in (1, 3):
+        torch.set_num_threads(n_threads)
+        try:
+            model = Garage(**FAST | {"n_factors": 8}).fit(cells, labels_key="coarse", options=QUIET)
+            made.append(model.sample(300, random_state=0).X)
+        finally:
+            torch.set_num_threads(before)
+    assert (made[0] != made[1]).nnz == 0
 
 
 @pytest.mark.parametrize("smallest", [0, 9, -3])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgarage.models.garage.strata import FARTHEST, SLOPES, Depth, Strata, fit_slopes
+from scgarage.models.garage.strata import FARTHEST, SLOPES, Depth, Strata, drawn_to_types, fit_slopes
 
 
 def simulated(slopes, n_cells=4000, level=3.0, seed=0):
@@ -197,3 +197,47 @@ def test_a_combination_without_cells_has_the_product_of_what_its_values_do():
     assert min(nearest) > 0.25
     additive = (levels[codes % 4] * [2.0, 3.0]).sum(axis=1, keepdims=True) + codes[:, None] // 4
     np.testing.assert_allclose(strata.expected_means(additive, codes)[[3, 7, 11], 0], [5.0, 6.0, 7.0], atol=1e-6)
+
+
+def grouped(sizes, ratio, seed=0, n_genes=400):
+    """Groups of one type; the first tenth of the genes has ``ratio`` times the share in the first group."""
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    totals = np.exp(rng.normal(7, 0.2, len(codes)))
+    truth = np.tile(rng.gamma(1.0, 1.0, n_genes), (len(sizes), 1))
+    truth /= truth[1].sum()
+    truth[0, : n_genes // 10] *= ratio
+    counts = rng.poisson(totals[:, None] * truth[codes] * rng.gamma(5, 0.2, (len(codes), n_genes)))
+    sums = np.stack([counts[codes == code].sum(axis=0) for code in range(len(sizes))])
+    exposure = np.tile(np.bincount(codes, weights=totals)[:, None], (1, n_genes))
+    parent = np.zeros(len(sizes), dtype=np.int64)
+    matrix = sparse.csr_matrix(counts.astype(float))
+    return sums / exposure, exposure, matrix, totals, codes, parent, truth
+
+
+def relative(found, truth):
+    return np.abs(found - truth).sum() / truth.sum()
+
+
+def test_groups_that_are_alike_get_the_share_of_their_type():
+    share, *rest, truth = grouped([60, 40], 1.0)
+    found = drawn_to_types(share, *rest)
+    assert relative(found, truth) < 0.75 * relative(share, truth)
+    spread = np.abs(found[0] - found[1]).sum() / np.abs(share[0] - share[1]).sum()
+    assert spread < 0.3
+
+
+def test_genes_that_differ_between_groups_keep_their_difference():
+    share, *rest, truth = grouped([60, 40], 4.0)
+    found = drawn_to_types(share, *rest)
+    assert relative(found, truth) < 0.9 * relative(share, truth)
+    differ = np.arange(share.shape[1]) < share.shape[1] // 10
+    ratio = (found[0] / found[1])[differ].mean() / (truth[0] / truth[1])[differ].mean()
+    assert 0.85 < ratio < 1.15
+    # What the type shows as a whole stays.
+    np.testing.assert_allclose((found * rest[0]).sum(axis=0), (share * rest[0]).sum(axis=0), rtol=1e-9)
+
+
+def test_types_without_groups_are_left_alone():
+    share, exposure, counts, totals, codes, _, _ = grouped([60, 40], 2.0)
+    np.testing.assert_array_equal(drawn_to_types(share, exposure, counts, totals, codes, np.array([0, 1])), share)
