@@ -52,7 +52,7 @@ docs: $(VENV)/.docs
 
 # Hours; experiments/data must hold the files. Finished cells are kept in results/, so it can be interrupted.
 benchmark: $(VENV)/.test
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[scvi]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[scvi,scdesigner]'
 	$(BIN)/scgarage benchmark experiments/models.yaml --out results --format csv
 	$(BIN)/python experiments/document.py results/summary.md docs/benchmark.md
 

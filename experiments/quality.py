@@ -4,7 +4,8 @@
 
 Every data set and seed is a new split, a new fit with default settings and a new sample of as many cells as the
 training part has; the test part judges. Prints means over seeds, and writes every run (csv) and a table of means (md
-beside it). "x" is a multiple of the floor, what real training cells score. `--join` makes the table from finished runs.
+beside it). "x" is a multiple of the floor, what real training cells score; lowest and highest type are those of the
+spread within types. `--join` makes the table from finished runs.
 """
 
 import argparse
@@ -19,13 +20,15 @@ from scgarage.models import FitOptions, model_class
 
 TIMES_FLOOR = [
     "sliced_wasserstein", "wasserstein_2", "coverage", "type_sliced_wasserstein", "zero_fraction_error",
-    "gene_variance_error", "gene_correlation_error", "library_size_error", "lfc_slope",
+    "gene_variance_error", "gene_correlation_error", "library_size_error", "lfc_slope", "type_spread",
 ]  # fmt: skip
 PLAIN = [
     "c2st_logistic", "c2st_forest", "c2st_forest_genes", "memorisation_share", "type_proportion_tv", "types_present",
     "label_fidelity", "mmd2",
 ]  # fmt: skip
 
+MIN_TRAINED = 40
+"""Training cells of a type from which on it can be the lowest or highest in its spread."""
 
 COLUMNS = {
     "all/sliced_wasserstein x": "sliced W x",
@@ -37,6 +40,9 @@ COLUMNS = {
     "all/type_sliced_wasserstein x": "types' sliced W x",
     "rare/type_sliced_wasserstein x": "rare types' sliced W x",
     "all/lfc_slope x": "fold-change slope x",
+    "all/type_spread x": "spread within types x",
+    "type_spread min x": "lowest type",
+    "type_spread max x": "highest type",
     "all/memorisation_share": "memorisation",
     "membership": "attack",
     "membership rare": "attack, rare",
@@ -59,15 +65,20 @@ def run(path, labels_key, batch_key, seed, model):
     audit = sg.audit(
         cells, split, labels_key=labels_key, seed_names=list(generator.about.get("seed_cells", [])) or None
     )
-    return numbers(result.table) | {
-        "audit": audit.verdict,
-        "membership": worst_attack(audit.table, "all"),
-        "membership rare": worst_attack(audit.table, "rare"),
-        "refined": generator.about.get("refined", False),
-        "jitter": generator.about.get("jitter", np.nan),
-        "fit_seconds": fitted - start,
-        "sample_seconds": sampled - fitted,
-    }
+    trained = split.train.obs[labels_key].value_counts()
+    return (
+        numbers(result.table)
+        | extremes(result.by_type, set(trained.index[trained >= MIN_TRAINED]))
+        | {
+            "audit": audit.verdict,
+            "membership": worst_attack(audit.table, "all"),
+            "membership rare": worst_attack(audit.table, "rare"),
+            "refined": generator.about.get("refined", False),
+            "jitter": generator.about.get("jitter", np.nan),
+            "fit_seconds": fitted - start,
+            "sample_seconds": sampled - fitted,
+        }
+    )
 
 
 def numbers(table):
@@ -82,6 +93,13 @@ def numbers(table):
                 row[f"{group}/{name}"] = rows.loc[name, "value"]
                 row[f"{group}/{name} floor"] = rows.loc[name, "floor"]
     return row
+
+
+def extremes(by_type, types):
+    """Return the lowest and the highest spread of a type, as multiples of the type's floor."""
+    rows = by_type[(by_type["metric"] == "type_spread") & by_type["type"].isin(types)]
+    spread = rows["value"] / rows["floor"]
+    return {"type_spread min x": spread.min(), "type_spread max x": spread.max()}
 
 
 def worst_attack(table, group):

@@ -1,9 +1,9 @@
-"""Tuning trials of the adversarial baselines and of the flow: three settings each, scored on validation cells.
+"""Tuning trials of adversarial baselines, flow and scdesigner, a few settings each, scored on validation cells.
 
     python experiments/trials.py --models gan,wgan,scgan --out trials.csv
 
 The score is the sliced Wasserstein distance of sampled to validation cells, expression and type together; lower is
-better. Data: the bundled `pbmc68k`, split with seed 100, so that the splits of the benchmarks are others.
+better. Data: the bundled `pbmc68k` or another file, split with seed 100: the splits of the benchmarks are others.
 """
 
 import argparse
@@ -24,6 +24,15 @@ SMALL = {"generator_hidden": (128, 128), "critic_hidden": (128, 128)}
 FAST = {"generator_learning_rate": 1e-3, "critic_learning_rate": 1e-3}
 NARROW = {"hidden": (128, 128)}
 TRIALS = {name: [{}, FAST, SMALL] for name in ("gan", "wgan", "fgan", "lsh-gan", "scgan")}
+TRIALS["scdesigner"] = [
+    {},
+    {"learning_rate": 0.005},
+    {"val_frac": 0.0},
+    {"top_k": 200},
+    {"top_k": 50},
+    {"estimator": "ledoit_wolf"},
+    {"family": "zinb"},
+]
 TRIALS["flow"] = [{}, NARROW, NARROW | {"learning_rate": 3e-4}]
 
 
@@ -60,9 +69,11 @@ def distance(made, held, generator):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(TRIALS))
+    parser.add_argument("--data", help="file with counts and a column cell_type; the bundled pbmc68k by default")
     parser.add_argument("--out", default="trials.csv")
     options = parser.parse_args()
-    split = sg.pp.split(sg.datasets.pbmc68k(), labels_key="cell_type", random_state=100)
+    cells = sg.read(options.data) if options.data else sg.datasets.pbmc68k()
+    split = sg.pp.split(cells, labels_key="cell_type", random_state=100)
     score, rows = judge(split), []
     for name in options.models.split(","):
         for settings in TRIALS[name]:

@@ -210,7 +210,7 @@ def test_attributes_of_the_package_warn_at_the_line_that_asks(fresh):
 
 def test_optional_models_are_among_the_others():
     with pytest.warns(DeprecationWarning, match=r"now part of scgarage.models.MODELS"):
-        assert set(sg.models.OPTIONAL_MODELS) == {"scvi"}
+        assert set(sg.models.OPTIONAL_MODELS) == {"scvi", "scdesigner"}
 
 
 def test_the_function_guard_survives_an_import_of_its_old_module():

@@ -10,7 +10,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = {"loompy": "loompy", "persim": "persim", "ripser": "ripser", "scvi": "scvi-tools", "pyarrow": "pyarrow"}
+EXTRAS = {
+    "loompy": "loompy",
+    "persim": "persim",
+    "ripser": "ripser",
+    "scdesigner": "scdesigner",
+    "scvi": "scvi-tools",
+    "pyarrow": "pyarrow",
+}
 """Modules that only an extra brings, and that may be absent here: module -> distribution."""
 
 ONLY_BY_OTHERS = {

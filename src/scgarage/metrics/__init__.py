@@ -41,12 +41,15 @@ from scgarage.metrics.genes import (
     GENE_VARIANCE_ERROR,
     GENE_WASSERSTEIN,
     LIBRARY_SIZE_ERROR,
+    TYPE_SPREAD,
     ZERO_FRACTION_ERROR,
     gene_correlation_error,
     gene_mean_error,
     gene_variance_error,
     gene_wasserstein,
     library_size_error,
+    type_axes,
+    type_spread,
     zero_fraction_error,
 )
 from scgarage.metrics.markers import (
@@ -92,6 +95,7 @@ METRICS: dict[str, Metric] = {
     "gene_wasserstein": GENE_WASSERSTEIN,
     "gene_correlation_error": GENE_CORRELATION_ERROR,
     "library_size_error": LIBRARY_SIZE_ERROR,
+    "type_spread": TYPE_SPREAD,
     "lfc_slope": LFC_SLOPE,
     "lfc_correlation": LFC_CORRELATION,
     "marker_overlap": MARKER_OVERLAP,
@@ -108,6 +112,7 @@ __all__ = [
     "METRICS", "Metric", "c2st", "c2st_forest", "c2st_logistic", "coverage", "density", "exact_wasserstein",
     "gene_correlation_error", "gene_mean_error", "gene_variance_error", "gene_wasserstein", "label_fidelity",
     "lfc_correlation", "lfc_slope", "library_size_error", "marker_overlap", "memorisation_share", "mmd2", "precision",
-    "rare_retention", "recall", "sliced_wasserstein", "topology_distance", "type_proportion_tv",
-    "type_sliced_wasserstein", "type_wasserstein_2", "types_present", "zero_fraction_error",
+    "rare_retention", "recall", "sliced_wasserstein", "topology_distance", "type_axes",
+    "type_proportion_tv", "type_sliced_wasserstein", "type_spread", "type_wasserstein_2", "types_present",
+    "zero_fraction_error",
 ]  # fmt: skip

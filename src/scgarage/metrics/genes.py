@@ -1,11 +1,13 @@
-"""Means, variances, zeros, distributions and correlations of genes, and library sizes."""
+"""Means, variances, zeros, distributions and correlations of genes, spread within types, and library sizes."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata, wasserstein_distance
 
 from scgarage.errors import InputError
-from scgarage.metrics.metric import Metric, Points, check_points
+from scgarage.metrics.metric import Metric, Points, check_labels, check_points, check_typed, nothing, pairs
 
 
 def zero_fraction_error(real: ArrayLike, synthetic: ArrayLike) -> float:
@@ -325,4 +327,129 @@ LIBRARY_SIZE_ERROR = Metric(
     null="poisson",
     reference="Crowell et al. 2023, doi:10.1186/s13059-023-02904-1",
     cost="n log n",
+)
+
+
+FLAT = 1e-9
+"""Deviations up to this, relative to the size of the values, are rounding errors."""
+
+
+def type_axes(log_expr: ArrayLike, labels: ArrayLike, *, n_axes: int = 10) -> dict[str, Points]:
+    """Return for each type the directions in which its cells vary most, for :func:`type_spread`.
+
+    Parameters
+    ----------
+    log_expr
+        Expression of real cells that are compared with nothing, (n_cells, n_genes), log1p CP10k.
+    labels
+        Type of each cell, (n_cells,).
+    n_axes
+        Principal components of a type; at most half as many as it has cells.
+
+    Returns
+    -------
+    dict
+        Orthonormal axes by type, (n_axes, n_genes), those of the largest variance first. A type of one cell, or of
+        cells that are all the same, has none and is left out.
+
+    Raises
+    ------
+    InputError
+        If the array and the labels do not fit.
+
+    Examples
+    --------
+    >>> type_axes([[0.0, 1.0], [2.0, 1.0], [4.0, 1.0]], ["B", "B", "B"])["B"].round(3).tolist()
+    [[1.0, 0.0]]
+    """
+    (cells,), types = check_points(log_expr=log_expr), check_labels("labels", labels)
+    if len(cells) != len(types):
+        msg = f"log_expr has {len(cells)} cells and labels {len(types)}; expected one label for each cell"
+        raise InputError(msg)
+    found = {str(name): _axes(cells[types == name], n_axes) for name in np.unique(types)}
+    return {name: axes for name, axes in found.items() if len(axes)}
+
+
+def _axes(cells: Points, n_axes: int) -> Points:
+    """Return the first principal axes; the largest entry of each is positive."""
+    _, strength, axes = np.linalg.svd(cells - cells.mean(axis=0), full_matrices=False)
+    axes = axes[: min(n_axes, len(cells) // 2, int((strength > FLAT * np.linalg.norm(cells)).sum()))]
+    largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+    return np.asarray(axes * np.sign(largest)[:, None], dtype=np.float64)
+
+
+def type_spread(
+    axes: Mapping[str, ArrayLike],
+    real: ArrayLike,
+    real_labels: ArrayLike,
+    synthetic: ArrayLike,
+    synthetic_labels: ArrayLike,
+) -> dict[str, float]:
+    r"""Return for each type how widely synthetic cells vary, relative to real ones, where real cells vary most.
+
+    .. math:: s_t = \frac{\sum_k \mathrm{var}(\hat X_t a_{tk})}{\sum_k \mathrm{var}(X_t a_{tk})}
+
+    with the real cells :math:`X_t` and the synthetic cells :math:`\hat X_t` of type :math:`t`, and axes :math:`a_{tk}`
+    fitted on cells that are in neither: along axes fitted on the real cells themselves, these would vary more than any
+    others do. Sums before the division: a mean of the ratios along single axes comes out too large, and along the later
+    axes there is mostly the noise of single genes, which independent genes have, too.
+
+    Parameters
+    ----------
+    axes
+        Directions by type, (n_axes, n_genes), see :func:`type_axes`.
+    real
+        Expression of real cells, (n_real, n_genes), log1p CP10k.
+    real_labels
+        Type of each real cell, (n_real,).
+    synthetic
+        Expression of synthetic cells, (n_synthetic, n_genes), log1p CP10k.
+    synthetic_labels
+        Type of each synthetic cell, (n_synthetic,).
+
+    Returns
+    -------
+    dict
+        Ratio by real type: 1 is ideal, 0.7 says that 30 % of the variance is missing, above 1 there is too much. NaN
+        for a type with fewer than two cells on a side, without axes, or whose real cells are all the same.
+
+    Raises
+    ------
+    InputError
+        If the arrays cannot be compared or do not fit the labels.
+
+    Examples
+    --------
+    >>> real, synthetic = [[0.0, 1.0], [2.0, 1.0], [4.0, 1.0]], [[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]]
+    >>> labels = ["B", "B", "B"]
+    >>> type_spread(type_axes(real, labels), real, labels, synthetic, labels)
+    {'B': 0.25}
+    """
+    sides = check_typed(real, real_labels, synthetic, synthetic_labels)
+    found = nothing(sides[0][1])
+    for name, held, made in pairs(*sides):
+        if name in axes and min(len(held), len(made)) > 1:
+            found[name] = _variance_ratio(*check_points(real=held, synthetic=made, axes=axes[name]))
+    return found
+
+
+def _variance_ratio(real: Points, synthetic: Points, axes: Points) -> float:
+    held, made = (float((cells @ axes.T).var(axis=0, ddof=1).sum()) for cells in (real, synthetic))
+    return made / held if held > FLAT**2 * np.square(real).sum() else float("nan")
+
+
+TYPE_SPREAD = Metric(
+    function=type_spread,
+    title="Spread within types",
+    space="genes",
+    given="axes and typed genes",
+    better="target 1",
+    range=(0.0, float("inf")),
+    null="poisson",
+    groups="types",
+    matched=True,
+    weighted=True,
+    reference="ratios of variances along the principal axes of each type of real cells",
+    cost="n",
+    min_cells=15,
 )

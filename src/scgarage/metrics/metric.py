@@ -70,7 +70,15 @@ Space: TypeAlias = Literal["pca", "genes", "labels", "memorisation"]
 """Where cells are compared; tables are ordered by it."""
 
 Given: TypeAlias = Literal[
-    "pca", "genes", "labels", "memorisation", "depth", "typed pca", "typed genes", "label fidelity"
+    "pca",
+    "genes",
+    "labels",
+    "memorisation",
+    "depth",
+    "typed pca",
+    "typed genes",
+    "axes and typed genes",
+    "label fidelity",
 ]
 """What a metric's function is given, see :data:`ARGUMENTS`."""
 
@@ -93,6 +101,7 @@ ARGUMENTS: dict[Given, tuple[tuple[str, str], ...]] = {
     "depth": (("holdout", "totals"), ("sample", "totals")),
     "typed pca": _TYPED_POINTS,
     "typed genes": _TYPED_GENES,
+    "axes and typed genes": (("comparison", "type_axes"), *_TYPED_GENES),
     "label fidelity": (("teacher", "points"), ("teacher", "labels"), ("sample", "points"), ("sample", "labels")),
     "memorisation": (("sample", "points"), ("comparison", "train_points"), ("comparison", "holdout_points")),
 }
@@ -149,6 +158,9 @@ class Metric:
         values of types that the function returns. ``"all"`` adds none.
     matched
         Whether the function is given samples with the same number of cells of each type on every side.
+    weighted
+        Whether a type counts in the mean over types as it has cells in the matched sample; all count the same
+        otherwise.
     profile
         Smallest set of metrics that it belongs to.
     reference
@@ -170,6 +182,7 @@ class Metric:
     null: Null
     groups: Literal["all", "rare", "types"] = "all"
     matched: bool = False
+    weighted: bool = False
     profile: Profile = "quick"
     reference: str
     cost: str

@@ -22,6 +22,7 @@ from scgarage.models.garage import Garage, GarageConfig
 from scgarage.models.garage_faithful import GarageFaithful, GarageFaithfulConfig
 from scgarage.models.oversampled import GanRos, Oversampled, VaeRos
 from scgarage.models.persistence import read_model
+from scgarage.models.scdesigner import ScDesigner, ScDesignerConfig
 from scgarage.models.scgan import ScGan, ScGanConfig
 from scgarage.models.scvi import Scvi, ScviConfig
 from scgarage.models.vae import ScVae, ScVaeConfig, Vae, VaeConfig
@@ -45,6 +46,7 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "gan-ros": GanRos,
     "vae-ros": VaeRos,
     "scvi": Scvi,
+    "scdesigner": ScDesigner,
 }
 """Models by name; the command line, the benchmark and the contract test read this.
 
@@ -91,7 +93,7 @@ def load(path: str | Path) -> GenerativeModel:
 __all__ = [
     "MODELS", "Bootstrap", "BootstrapConfig", "Copula", "CopulaConfig", "Fgan", "FganConfig", "FitOptions", "Flow",
     "FlowConfig", "Gan", "GanConfig", "GanRos", "Garage", "GarageConfig", "GarageFaithful", "GarageFaithfulConfig",
-    "GenerativeModel", "LshGan", "LshGanConfig", "NBIndependent", "NBIndependentConfig", "Oversampled", "ScDiffusion",
-    "ScDiffusionConfig", "ScGan", "ScGanConfig", "ScVae", "ScVaeConfig", "Scvi", "ScviConfig", "Smote", "SmoteConfig",
-    "Vae", "VaeConfig", "VaeRos", "Wgan", "WganConfig", "load", "model_class",
+    "GenerativeModel", "LshGan", "LshGanConfig", "NBIndependent", "NBIndependentConfig", "Oversampled", "ScDesigner",
+    "ScDesignerConfig", "ScDiffusion", "ScDiffusionConfig", "ScGan", "ScGanConfig", "ScVae", "ScVaeConfig", "Scvi",
+    "ScviConfig", "Smote", "SmoteConfig", "Vae", "VaeConfig", "VaeRos", "Wgan", "WganConfig", "load", "model_class",
 ]  # fmt: skip

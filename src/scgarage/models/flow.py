@@ -125,7 +125,7 @@ class Flow(FactorModel):
         self.parts["scale"] = scale = PositionScale.fit(positions)
         columns = {LATENT: scale.scaled(positions), TYPE: np.tile(fitted.codes, n_draws)}
         self.sizes = {"n_components": n_dims, "n_types": self.parts["strata"].n_types}
-        self.calibrate(data, fitted)
+        about = self.calibrate(data, validation, fitted, fitted.draws[-1])
         self.networks = self.skeleton()
         training, seen, validate = self._training(), self.encode(validation, fitted), None
         if seen is not None:
@@ -133,7 +133,8 @@ class Flow(FactorModel):
         return Learned(
             train_networks(
                 self.config, training.phases(), columns, training.network, options, validate=validate, name=self.name
-            )
+            ),
+            about,
         )
 
     def skeleton(self) -> nn.ModuleDict:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,7 +101,7 @@ def unpack(kind: type[Part], arrays: Mapping[str, NDArray[Any]], prefix: str) ->
             values[field.name] = unpack(field.type, arrays, key)  # type: ignore[arg-type]
         elif key in arrays:
             values[field.name] = arrays[key]
-        else:
+        elif field.default_factory is MISSING:  # parts that came later have a default, which older models did not need
             msg = f"the model file has no {key!r}; fit and save the model again"
             raise InputError(msg)
     return kind(**values)

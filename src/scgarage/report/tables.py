@@ -101,7 +101,8 @@ THEMES = {
     ),
     "genes": (
         "Genes",
-        "On log1p CP10k, library sizes on counts; fold changes and markers on matched numbers of cells.",
+        "On log1p CP10k, library sizes on counts; spread, fold changes and markers of types on matched numbers of "
+        "cells.",
     ),
     "labels": ("Cell types", "On the types of the cells; confirmed labels by a classifier of real cells."),
     "memorisation": ("Copying of training cells", "Nearest neighbours; the floor is that of validation cells."),
@@ -120,6 +121,7 @@ NULLS = {
 HEADLINES = {
     "coverage": "Coverage",
     "type_sliced_wasserstein": "Distance / floor",
+    "type_spread": "Spread",
     "label_fidelity": "Labels confirmed",
     "lfc_slope": "Slope of fold changes",
     "rare_retention": "Share kept",

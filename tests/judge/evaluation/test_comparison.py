@@ -215,6 +215,35 @@ def test_rows_of_types_are_means_of_what_the_function_gives(comparison: Comparis
     assert abs(found["all"].numbers["null"]) < 0.3 < found["all"].numbers["floor"]
 
 
+def test_spread_counts_types_by_their_cells_and_leaves_small_ones_out(comparison: Comparison) -> None:
+    held = comparison.matched.holdout
+    sizes = {name: (held.labels == name).sum() for name in ("B", "T", "Mono", "NK", "pDC")}
+    assert MIN_MATCHED <= sizes["pDC"] < METRICS["type_spread"].min_cells <= sizes["NK"]
+    log_expr = held.log_expr.copy()
+    for name in sizes:
+        mean = log_expr[held.labels == name].mean(axis=0)
+        share = 0.1 if name == "pDC" else 1.5 if name == "B" else 0.7
+        log_expr[held.labels == name] = mean + np.sqrt(share) * (log_expr[held.labels == name] - mean)
+    matched = replace(comparison.matched, synthetic=replace(held, log_expr=log_expr))
+    found = records(replace(comparison, matched=matched), "type_spread", ("pDC", "NK"))
+    assert np.isnan(found["pDC"].numbers["value"])
+    assert found["rare"].numbers == found["NK"].numbers
+    assert found["NK"].numbers["value"] == pytest.approx(0.7, rel=1e-5)
+    judged = sum(sizes.values()) - sizes["pDC"]
+    assert found["all"].n_cells == judged
+    assert found["all"].numbers["value"] == pytest.approx(0.7 + 0.8 * sizes["B"] / judged, rel=1e-5)
+    assert found["all"].numbers["null"] < 0.9
+    assert found["all"].numbers["floor"] == pytest.approx(1.0, abs=0.15)
+
+
+def test_axes_of_types_are_fitted_on_cells_that_are_not_compared(comparison: Comparison) -> None:
+    compared = {row.tobytes() for row in comparison.matched.holdout.log_expr}
+    assert not any(row.tobytes() in compared for row in comparison.reference.log_expr.toarray())
+    assert set(comparison.type_axes) == {"B", "T", "Mono", "NK", "pDC"}
+    expected = {name: (min(10, n_cells // 2), 60) for name, n_cells in counts(comparison.reference.labels).items()}
+    assert {name: axes.shape for name, axes in comparison.type_axes.items()} == expected
+
+
 def test_a_type_that_one_side_lacks_counts_on_none(comparison: Comparison) -> None:
     kept = comparison.matched.synthetic.labels != "NK"
     sample = comparison.matched.synthetic

@@ -207,6 +207,15 @@ def test_every_defect_is_seen_by_a_metric_meant_for_it() -> None:
     assert not (alarms > defects.FLAGGED).any()
 
 
+def test_the_spread_within_types_sees_cells_that_vary_too_little_and_no_copies(simulate) -> None:
+    parts = split(simulate(3000, seed=6), labels_key="cell_type", random_state=0)
+    quiet = ("copies", "jittered copies", "rare type lost", "proportions skewed", "depth doubled")
+    names = (*quiet, "variance shrunk", "genes permuted within types", "independent genes")
+    chosen = {name: DEFECTS[name] for name in names}
+    found = sensitivity_matrix(parts, defects=chosen, metrics=["type_spread"], n_top_genes=100)["type_spread"]
+    assert set(found.index[found > defects.FLAGGED]) == set(names) - set(quiet)
+
+
 @pytest.mark.slow
 def test_every_defect_is_seen_with_forests() -> None:
     matrix = sensitivity_matrix(split(sg.datasets.pbmc68k(), labels_key="cell_type", random_state=0))
@@ -225,7 +234,7 @@ def test_every_defect_is_seen_on_more_cells() -> None:
     metrics = sorted({name for defect in DEFECTS.values() for name in defect.seen_by} - SLOW)
     matrix = sensitivity_matrix(split(cells, labels_key="cell_type"), metrics=metrics, max_cells=3000)
     unseen = [name for name, defect in DEFECTS.items() if not seen(matrix, name, defect.seen_by)]
-    assert set(unseen) <= {"variance shrunk"}  # forests on genes see it, z = 8
+    assert unseen == []
     rare = matrix.loc[["rare types merged", "rare types mislabelled"]]
     for name in ("type_wasserstein_2", "lfc_slope", "label_fidelity"):
         assert (rare[f"{name} [rare]"] > defects.FLAGGED).all()

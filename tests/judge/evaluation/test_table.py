@@ -103,3 +103,5 @@ def test_a_type_without_enough_cells_on_every_side_says_so() -> None:
     nothing = numbers(np.nan, np.nan, np.nan)
     note = summarise([[Record("lfc_slope", "pDC", 0, nothing)]], some_inputs(), fresh=True).loc[0, "note"]
     assert note == "too few cells to say (held-out, training and synthetic cells: at least 5 of a type each)"
+    note = summarise([[Record("type_spread", "pDC", 0, nothing)]], some_inputs(), fresh=True).loc[0, "note"]
+    assert note == "too few cells to say (held-out, training and synthetic cells: at least 15 of a type each)"

@@ -235,7 +235,10 @@ def test_collapse_weakens_the_claim_of_copying() -> None:
 def test_what_could_not_be_judged_is_said() -> None:
     rows = table()
     unknown = rows[rows["metric"] == "coverage"].assign(group="pDC", value=np.nan, n_cells=3)
-    found = verdict(pd.concat([rows, unknown], ignore_index=True), notes=["the labels were predicted"])
+    explained = "too few cells to say (held-out, training and synthetic cells: at least 15 of a type each)"
+    told_in_the_table = unknown.assign(metric="type_spread", title="Spread within types", note=explained)
+    shown = pd.concat([rows, unknown, told_in_the_table], ignore_index=True)
+    found = verdict(shown, notes=["the labels were predicted"])
     assert found.sentences[-2:] == [
         "coverage: too few held-out cells to say for pDC (3).",
         "The labels were predicted.",

@@ -101,7 +101,8 @@ def test_without_the_setting_and_with_batches_types_stay_whole(cells):
     batched = cells.copy()
     batched.obs["batch"] = np.where(np.arange(cells.n_obs) % 2, "a", "b")
     names = cells.obs["coarse"].nunique()
-    assert Garage(**FAST).fit(cells, labels_key="coarse", options=QUIET).parts["strata"].n_types == names
+    whole = Garage(smallest_group=None, **FAST).fit(cells, labels_key="coarse", options=QUIET)
+    assert whole.parts["strata"].n_types == names
     model = Garage(smallest_group=50, **FAST).fit(batched, labels_key="coarse", batch_key="batch", options=QUIET)
     assert model.parts["strata"].n_types == names
 

@@ -36,6 +36,13 @@ def test_zero_level_is_the_fraction_of_zeros():
     np.testing.assert_allclose(fitted_hurdle(values).zero_level(*ones(2), np.array([2, 0])), level[:, [2, 0]])
 
 
+def test_zero_scores_do_not_depend_on_the_library_size():
+    values = log_normal()
+    model = fitted_hurdle(values)
+    scores = model.zero_scores(np.array([2, 0])).at(np.array([1.0, 7.0]), np.zeros(2, dtype=np.int64))
+    np.testing.assert_allclose(stats.norm.cdf(scores), np.tile((values == 0).mean(axis=0)[[2, 0]], (2, 1)), atol=1e-5)
+
+
 def test_tables_are_numpys_quantiles():
     values = log_normal()
     found = fitted_hurdle(values, weight_prior=0.0).values[0]
@@ -187,13 +194,13 @@ def test_means_of_every_stratum_are_those_of_the_training_cells():
         np.testing.assert_allclose(expected[mine].mean(axis=0), counts[mine].mean(axis=0), rtol=1e-3, atol=1e-4)
 
 
-def test_zero_level_agrees_with_the_sum_at_any_library_size():
+def test_zero_scores_agree_with_the_sum_at_any_library_size():
     counts, totals = gamma_counts(1.5)
     model = fitted_poisson_mixture(counts, totals)
     asked = np.geomspace(totals.min(), totals.max(), 101)
-    level = model.zero_level(asked, np.zeros(101, dtype=np.int64), np.array([0]))[:, 0]
-    np.testing.assert_allclose(level, exact_cdf(model, 0, asked), atol=2e-3)
-    assert (np.diff(level) < 1e-6).all()
+    score = model.zero_scores(np.array([0])).at(asked, np.zeros(101, dtype=np.int64))[:, 0]
+    np.testing.assert_allclose(stats.norm.cdf(score), exact_cdf(model, 0, asked), atol=2e-3)
+    assert (np.diff(score) < 1e-6).all()
 
 
 def test_intervals_of_consecutive_counts_join_and_agree_with_the_sum():
@@ -251,7 +258,7 @@ def test_empty_and_tiny_strata_give_finite_numbers(mean_prior):
     assert np.isfinite(model.share).all()
     assert np.isfinite(model.weights).all()
     codes = np.arange(100) % 3
-    assert np.isfinite(model.zero_level(totals, codes, slice(None))).all()
+    assert np.isfinite(model.zero_scores(slice(None)).at(totals, codes)).all()
     drawn = model.quantiles(np.linspace(0.01, 0.99, 100), totals, codes, np.arange(100) % 2)
     assert np.isfinite(drawn).all()
     assert (drawn[np.arange(100) % 2 == 1] == 0).all()

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from scgarage.models.garage import mixture as mixture_em
 from scgarage.models.garage.mixture import (
     GRID,
     LIMIT,
+    POINTS,
     SHAPE,
-    climb,
+    TABLE,
+    counts_at_levels,
     fit_weights,
-    log_pmf,
-    relative_cdf,
+    levels_of_counts,
     zero_probability,
 )
 
@@ -31,7 +31,7 @@ def log_likelihood(weights, counts, totals, strata, share):
     total = 0.0
     for gene in range(dense.shape[1]):
         means = (totals * share[strata, gene])[:, None] * GRID
-        density = np.exp(log_pmf(dense[:, gene], means))
+        density = stats.nbinom(SHAPE, SHAPE / (SHAPE + means)).pmf(dense[:, [gene]])
         total += np.log((density * weights[strata, gene]).sum(axis=1)).sum()
     return total
 
@@ -41,17 +41,6 @@ def test_weights_are_distributions():
     assert weights.shape == (2, 2, len(GRID))
     assert (weights >= 0).all()
     np.testing.assert_allclose(weights.sum(axis=2), 1, atol=1e-4)
-
-
-def test_likelihood_never_falls_between_iterations(monkeypatch):
-    data = simulated()
-    data = (data[0], np.full(len(data[1]), 1100.0), np.zeros(len(data[1]), dtype=np.int64), data[3][:1])
-    found = []
-    for n_iterations in (0, 1, 2, 4, 8, 16, 32):
-        monkeypatch.setattr(mixture_em, "N_ITERATIONS", n_iterations)
-        found.append(log_likelihood(fit_weights(*data, prior=0.0), *data))
-    assert (np.diff(found) > -0.05).all()  # float32 sums
-    assert found[-1] > found[0] + 50
 
 
 def test_it_beats_the_likelihood_of_the_true_rates():
@@ -113,79 +102,77 @@ def test_genes_never_seen_get_no_high_rates():
     assert weights[0, 0] @ GRID < 0.05
 
 
-RNG = np.random.default_rng(0)
-
-
-def mixture(n_entries=40, largest=30.0, seed=0):
-    rng = np.random.default_rng(seed)
-    weights = rng.dirichlet(np.full(len(GRID), 0.3), size=n_entries)
-    return weights, rng.uniform(0.1, largest, n_entries)[:, None] * GRID
-
-
 def negative_binomial(means):
     return stats.nbinom(SHAPE, SHAPE / (SHAPE + means))
 
 
-@pytest.mark.parametrize("mean", [1e-3, 0.7, 12.0, 5000.0])
-def test_log_pmf_is_scipys(mean):
-    counts = np.array([0.0, 1.0, 2.0, 17.0, 400.0, 6000.0])
-    found = log_pmf(counts, np.full((len(counts), 1), mean))[:, 0]
-    np.testing.assert_allclose(found, negative_binomial(mean).logpmf(counts), rtol=1e-9, atol=1e-8)
+def mixture(n_entries=40, largest=30.0, seed=0):
+    rng = np.random.default_rng(seed)
+    weights = rng.dirichlet(np.full(len(GRID), 0.3), size=n_entries).astype(np.float32)
+    return weights, rng.uniform(0.1, largest, n_entries)
 
 
-def test_a_rate_of_zero_gives_no_count_for_sure():
-    assert log_pmf(np.array([0.0, 3.0]), np.zeros((2, 1)))[:, 0].tolist() == [0.0, -np.inf]
-    assert zero_probability(np.zeros(1))[0] == 1.0
+def levels(counts, weights, expected):
+    low, high = np.empty(len(counts)), np.empty(len(counts))
+    levels_of_counts(counts, expected, weights, np.arange(len(counts)), low, high)
+    return low, high
+
+
+def at_levels(wanted, weights, expected):
+    counts = np.empty(len(wanted))
+    counts_at_levels(wanted, expected, weights, np.arange(len(wanted)), counts)
+    return counts
+
+
+def cdf(counts, weights, expected):
+    return (weights * negative_binomial(expected[:, None] * GRID).cdf(np.asarray(counts)[:, None])).sum(axis=1)
 
 
 def test_zero_probability_is_that_of_the_pmf():
-    means = np.geomspace(1e-4, 300, 30)
-    np.testing.assert_allclose(zero_probability(means), negative_binomial(means).pmf(0), rtol=1e-9)
+    for weights, expected in zip(*mixture(), strict=True):
+        known = weights @ negative_binomial(expected * GRID).pmf(0)
+        assert zero_probability(weights, expected) == pytest.approx(known, rel=1e-9)
+    assert zero_probability(np.eye(len(GRID), dtype=np.float32)[0], 5.0) == 1.0
 
 
-def test_climbing_to_a_count_gives_the_summed_pmf():
-    weights, means = mixture()
-    upto = np.random.default_rng(1).integers(0, LIMIT + 1, len(weights)).astype(float)
-    count, cdf, below = climb(weights, means, upto=upto)
-    np.testing.assert_array_equal(count, upto)
-    expected = (weights * negative_binomial(means).cdf(upto[:, None])).sum(axis=1)
-    np.testing.assert_allclose(cdf, expected, rtol=1e-9)
-    lower = (weights * negative_binomial(means).cdf(upto[:, None] - 1)).sum(axis=1)
-    np.testing.assert_allclose(below, lower, rtol=1e-9, atol=1e-12)
+def test_levels_are_summed_pmfs():
+    weights, expected = mixture()
+    counts = np.random.default_rng(1).integers(0, LIMIT + 1, len(weights)).astype(float)
+    low, high = levels(counts, weights, expected)
+    np.testing.assert_allclose(high, cdf(counts, weights, expected), rtol=1e-9)
+    np.testing.assert_allclose(low, cdf(counts - 1, weights, expected), rtol=1e-9, atol=1e-12)
 
 
-def test_climbing_to_a_level_is_the_inverse():
-    weights, means = mixture(largest=3.0)
+def test_counts_at_levels_are_the_inverse():
+    weights, expected = mixture(largest=3.0)
     counts = np.random.default_rng(2).integers(0, 8, len(weights)).astype(float)
-    _, cdf, below = climb(weights, means, upto=counts)
-    middle = (cdf + below) / 2
-    np.testing.assert_array_equal(climb(weights, means, target=middle)[0], counts)
+    low, high = levels(counts, weights, expected)
+    np.testing.assert_array_equal(at_levels((low + high) / 2, weights, expected), counts)
 
 
-def test_climbing_ends_at_the_limit():
-    weights, means = mixture(n_entries=5, largest=1e5)
-    count, cdf, below = climb(weights, means + 1e4, target=np.full(5, 0.99))
-    assert (count == LIMIT).all()
-    assert (cdf < 0.99).all()
-    assert (below <= cdf).all()
+def test_deep_counts_at_levels_are_near_the_true_quantiles():
+    weights, expected = mixture(n_entries=20, largest=1e4)
+    wanted = np.linspace(0.3, 0.95, 20)
+    counts = at_levels(wanted, weights, expected)
+    deep = counts > LIMIT
+    assert deep.sum() > 10
+    np.testing.assert_allclose(cdf(counts, weights, expected)[deep], wanted[deep], atol=0.03)
 
 
-def test_each_entry_climbs_on_its_own():
-    weights, means = mixture()
-    target = np.random.default_rng(3).random(len(weights))
-    together = climb(weights, means, target=target)
+def test_each_entry_stands_alone():
+    weights, expected = mixture()
+    wanted = np.random.default_rng(3).random(len(weights))
     order = np.random.default_rng(4).permutation(len(weights))
-    for one, other in zip(together, climb(weights[order], means[order], target=target[order]), strict=True):
-        np.testing.assert_allclose(one[order], other)
+    together = at_levels(wanted, weights, expected)
+    np.testing.assert_array_equal(together[order], at_levels(wanted[order], weights[order], expected[order]))
 
 
 def test_relative_rates_follow_gamma_distributions():
-    points, table = relative_cdf()
-    assert table.shape == (len(GRID), len(points))
-    np.testing.assert_allclose(table[0], 1.0)
-    expected = stats.gamma(SHAPE, scale=GRID[1:, None] / SHAPE).cdf(points)
-    np.testing.assert_allclose(table[1:], expected, atol=1e-10)
-    assert (np.diff(table, axis=1) >= 0).all()
+    assert TABLE.shape == (len(POINTS), len(GRID))
+    np.testing.assert_allclose(TABLE[:, 0], 1.0)
+    expected = stats.gamma(SHAPE, scale=GRID[1:] / SHAPE).cdf(POINTS[:, None])
+    np.testing.assert_allclose(TABLE[:, 1:], expected, atol=1e-10)
+    assert (np.diff(TABLE, axis=0) >= 0).all()
 
 
 def test_neighbouring_components_overlap():

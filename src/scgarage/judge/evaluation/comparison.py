@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from scgarage.errors import InputError
 from scgarage.judge.evaluation.cells import Cells, Index, NullGenerator, copies, shuffled
 from scgarage.judge.evaluation.inputs import Inputs
-from scgarage.metrics import METRICS, Metric
-from scgarage.metrics.metric import Null
+from scgarage.metrics import METRICS, Metric, type_axes
+from scgarage.metrics.metric import Null, Points
 from scgarage.pp import Components, select_hvg
 from scgarage.schema import UNSURE
 
@@ -142,12 +143,18 @@ class Comparison(Samples):
 
     matched: Samples  # samples with as many cells of each type on every side
     teacher: Teacher  # reference cells
+    reference: Cells  # reference cells, of each type :data:TYPE_LIMIT at most
     fresh: Sample | None  # validation cells, the floor of memorisation; None when there are fewer than :data:MIN_FRESH
     train_points: NDArray[np.float32]  # components of all training and all held-out cells, for nearest neighbours
     holdout_points: NDArray[np.float32]
     seed: int  # seed of the stochastic metrics, the same for value, floor and null
     genes: NDArray[np.intp]  # numbers of the genes that are compared, (n_selected,)
     known: dict[Any, Any] = field(init=False, default_factory=dict, repr=False)  # what was measured already
+
+    @cached_property
+    def type_axes(self) -> dict[str, Points]:
+        """Directions in which reference cells of each type vary most, (n_axes, n_selected) each; fitted when asked."""
+        return type_axes(self.reference.log_expr.toarray(), self.reference.labels)
 
 
 def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator) -> Comparison:
@@ -187,6 +194,7 @@ def draw(inputs: Inputs, *, n_pcs: int, max_cells: int, rng: np.random.Generator
         },
         matched=match_types(holdout, *pools, inputs.null, space, match_rng),
         teacher=_teacher(reference, space, match_rng),
+        reference=reference.take(_rows(reference.labels, _sizes([reference.labels]), match_rng)),
         fresh=sample_of(fresh, space) if len(fresh) >= MIN_FRESH else None,
         train_points=space.transform(neighbours.log_expr),
         holdout_points=space.transform(holdout.draw(NEIGHBOUR_LIMIT, rng).log_expr),
@@ -315,8 +323,11 @@ def _by_type(name: str, metric: Metric, comparison: Comparison, rare_types: tupl
     ]
     for group, types in ({"all": tuple(counts)} | _groups(rare_types)).items():
         chosen = [type_name for type_name in known if type_name in types]
+        weights = [counts[type_name] if metric.weighted else 1 for type_name in chosen]
         numbers: dict[Role, float] = {
-            role: float(np.mean([values[role][type_name] for type_name in chosen])) for role in ROLES if chosen
+            role: float(np.average([values[role][type_name] for type_name in chosen], weights=weights))
+            for role in ROLES
+            if chosen
         }
         n_cells = sum(counts.get(type_name, 0) for type_name in types)
         yield Record(name, group, n_cells, numbers or _NOT_MEASURED)
@@ -332,7 +343,9 @@ def _counts(labels: NDArray[np.str_], min_cells: int) -> dict[str, int]:
     return {str(name): int(n) for name, n in zip(types, counts, strict=True) if n >= min_cells}
 
 
-TYPE_METRICS = ("coverage", "type_sliced_wasserstein", "label_fidelity", "lfc_slope", "rare_retention")
+TYPE_METRICS = (
+    "coverage", "type_sliced_wasserstein", "type_spread", "label_fidelity", "lfc_slope", "rare_retention",
+)  # fmt: skip
 """Metrics that are reported for every single type, as far as they are asked for."""
 
 TYPE_COLUMNS = ("type", "metric", "value", "floor")

@@ -254,9 +254,13 @@ DEFECTS: dict[str, Defect] = {
         ("type_wasserstein_2", "label_fidelity", "lfc_slope", "lfc_correlation", "marker_overlap", "rare_retention"),
     ),
     "proportions skewed": Defect(skewed_proportions, ("type_proportion_tv",)),
-    "genes permuted within types": Defect(permuted_genes, ("gene_correlation_error", "c2st_forest_genes", "recall")),
-    "variance shrunk": Defect(shrunken_variance, ("gene_variance_error", "c2st_forest_genes")),
-    "cells averaged": Defect(averaged, ("gene_correlation_error", "c2st_forest_genes", "gene_wasserstein")),
+    "genes permuted within types": Defect(
+        permuted_genes, ("gene_correlation_error", "type_spread", "c2st_forest_genes", "recall")
+    ),
+    "variance shrunk": Defect(shrunken_variance, ("type_spread", "gene_variance_error", "c2st_forest_genes")),
+    "cells averaged": Defect(
+        averaged, ("gene_correlation_error", "type_spread", "c2st_forest_genes", "gene_wasserstein")
+    ),
     "depth halved": Defect(half_depth, ("library_size_error", "zero_fraction_error")),
     "depth doubled": Defect(double_depth, ("library_size_error",)),
     "extra dropout": Defect(dropout, ("zero_fraction_error", "gene_mean_error", "gene_wasserstein")),
@@ -268,7 +272,7 @@ DEFECTS: dict[str, Defect] = {
 """Defects by name. All are made from training cells, which the floor is made from too: what is not spoilt looks
 real. They are therefore copies as well, and ``memorisation_share`` sees most of them."""
 
-ONE_BATCH = Defect(one_batch, ("c2st_forest", "sliced_wasserstein", "mmd2"))
+ONE_BATCH = Defect(one_batch, ("c2st_forest", "sliced_wasserstein", "mmd2", "type_spread"))
 """Needs ``batch_key=``; :func:`~scgarage.judge.evaluation.sensitivity.sensitivity_matrix` adds it where it is given."""
 
 

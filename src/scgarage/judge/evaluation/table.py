@@ -32,7 +32,7 @@ COLUMNS = (
 FEW_CELLS = 20
 """Below as many cells in a sample a note says that the numbers are rough."""
 TOO_FEW = "too few cells to say"
-TOO_FEW_MATCHED = f"{TOO_FEW} (held-out, training and synthetic cells: at least {MIN_MATCHED} of a type each)"
+TOO_FEW_MATCHED = f"{TOO_FEW} (held-out, training and synthetic cells: at least"
 NO_COUNTS = "library sizes are not known: the values are log-normalised"
 
 
@@ -124,5 +124,5 @@ def _missing(metric: Metric, uses: set[str], n_cells: object, inputs: Inputs) ->
     if "totals" in uses and inputs.value_kind != "counts":
         return NO_COUNTS
     if metric.matched:
-        return TOO_FEW_MATCHED
+        return f"{TOO_FEW_MATCHED} {max(metric.min_cells, MIN_MATCHED)} of a type each)"
     return f"{TOO_FEW} ({n_cells} held-out cells)"

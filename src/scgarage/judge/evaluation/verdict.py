@@ -359,7 +359,8 @@ def _covered_type(row: Row) -> Finding:
 def _not_judged(table: pd.DataFrame) -> list[str]:
     """Say what the numbers of cells do not allow; notes in the table say what else has no number."""
     sentences = []
-    few = table[table["value"].isna() & ~table["note"].isin([NO_COUNTS, TOO_FEW_MATCHED])]
+    explained = table["note"].str.startswith((NO_COUNTS, TOO_FEW_MATCHED)).fillna(value=False).astype(bool)
+    few = table[table["value"].isna() & ~explained]
     for title, rows in few.groupby("title", sort=False):
         groups = [f"{row['group']} ({row['n_cells']})" for _, row in rows.iterrows()]
         sentences.append(f"{title}: too few held-out cells to say for {named(groups)}.")

@@ -3,7 +3,7 @@
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,18 +11,20 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils.extmath import randomized_svd
 
 from scgarage.errors import InputError
 from scgarage.io.cells import log1p_cp10k
 from scgarage.models.base import GenerativeModel
 from scgarage.models.data import TrainingData, ValidationData, levels_of
+from scgarage.models.garage.compiled import one_thread_each
 from scgarage.models.garage.factors import Cells, Decoder, GibbsSettings
 from scgarage.models.garage.marginals import Hurdle, PoissonMixture
-from scgarage.models.garage.positions import at_most, cluster, islands
+from scgarage.models.garage.positions import at_most, cluster
 from scgarage.models.garage.redraw import DistanceFloor, Fingerprints, redraw
 from scgarage.models.garage.strata import NO_PARENT, Depth, Strata
 from scgarage.models.spec import Drawn, Wanted
-from scgarage.pp import Components
+from scgarage.pp import Components, communities
 
 SMALLEST_GROUP = 10
 """Cells of a group at least: fewer say too little about thousands of genes."""
@@ -42,7 +44,7 @@ class FactorConfig:
     n_factors
         Shared factors (measured: 10 are too few on blood, 40 bring nothing more).
     n_sweeps, n_kept
-        Gibbs sweeps before the draws of the factors that are kept, and their number (measured: no change after 25).
+        Gibbs sweeps before the draws of the factors that are kept, and their number (measured: 25 are no better).
     ridge
         Precision of the loadings' prior, in cells (measured elsewhere).
     mean_prior
@@ -59,9 +61,9 @@ class FactorConfig:
         Leiden resolution of the clusters that stand in for types when there are no labels; islands within them have
         clusters of their own (measured: :mod:`scgarage.models.garage.positions`).
     smallest_group
-        Training cells that a separate group of cells within a type must have to get marginals of its own; ``None``
-        leaves types whole, as does ``batch_key`` (measured: 100 takes 3 % off the distance of several thousand cells
-        with coarse types; 30 makes small data leak).
+        Training cells that a community of cells within a type must have to get marginals of its own, drawn to those of
+        the type; ``None`` leaves types whole, as does ``batch_key`` (measured: with 100 coverage rises; 50 make some
+        audits fail, 25 to 30 make small data leak).
     random_state
         Seed.
     """
@@ -69,7 +71,7 @@ class FactorConfig:
     n_top_genes: int | None = 1000
     n_factor_genes: int | None = 2000
     n_factors: int = 20
-    n_sweeps: int = 25
+    n_sweeps: int = 10
     n_kept: int = 6
     ridge: float = 10.0
     mean_prior: float = 0.1
@@ -78,7 +80,7 @@ class FactorConfig:
     min_cells: int = 10
     max_cells: int = 10_000
     resolution: float = 2.0
-    smallest_group: int | None = None
+    smallest_group: int | None = 100
     random_state: int = 0
 
     def __post_init__(self) -> None:
@@ -130,10 +132,10 @@ class Groups:
         resolution: float,
         random_state: int,
     ) -> Self:
-        """Divide types into islands, communities whose cells have most of their neighbours among themselves."""
+        """Divide types into Leiden communities of at least ``smallest`` cells."""
         components = Components.fit(log_expr, 50, random_state=random_state)
         points = components.transform(log_expr)
-        found = islands(points, resolution / 2, random_state=random_state)
+        found = 1 + communities(points, (resolution / 2,), random_state=random_state)[0]
         codes = np.empty(len(types), dtype=np.int64)
         parent: list[int] = []
         for kind in range(n_types):
@@ -155,7 +157,7 @@ class Groups:
 
 
 def _divided(points: NDArray[np.float32], found: NDArray[np.int64], smallest: int) -> NDArray[np.int64]:
-    """Return the groups of one type, numbered from 0; ``found`` is 0 outside islands."""
+    """Return the groups of one type, from 0; small communities that are left over make one together or join others."""
     names, sizes = np.unique(found, return_counts=True)
     large = names[(sizes >= smallest) & (names > 0)]
     groups = np.where(np.isin(found, large), found, 0)
@@ -204,6 +206,96 @@ def _repeat(
     return np.repeat(codes, counts)
 
 
+N_SPREAD_GENES = 1000
+"""Genes along whose axes the spread within types is measured, those that vary most within types."""
+
+N_SPREAD_CELLS = 300
+"""New cells of a type whose spread is measured."""
+
+N_AXES = 10
+
+ENOUGH_FOR_SPREAD = 12
+"""Validation cells of a type from which its axes are found; a third as many axes at most."""
+
+POOLED_CELLS = 100.0
+"""Cells that the correction of all types together is worth beside a type's own."""
+
+TRIED = 1.2
+"""Stretch that is tried beside none; between and beyond, variances are linear in its square."""
+
+STRETCHES = (0.8, 1.35)
+"""Smallest and largest stretch."""
+
+
+@dataclass(frozen=True)
+class SpreadWithinTypes:
+    r"""Variances of a type's cells along its own leading axes, new cells over real ones.
+
+    .. math:: r_t = \frac{\sum_k \mathrm{Var}(a_k^T y)}{\sum_k \mathrm{Var}(a_k^T x)}
+
+    with the axes :math:`a` of validation cells, which the model has not seen: along axes that were fitted to the very
+    cells that are compared, training cells and cells made after them, these vary more than others do.
+    """
+
+    types: NDArray[np.int64]  # types with enough cells
+    sizes: NDArray[np.int64]  # their training cells
+    axes: list[NDArray[np.float32]]  # leading axes of each, (n_genes, n_axes)
+    variances: NDArray[np.float64]  # of the training cells along them, summed over axes, (n_types,)
+
+    @classmethod
+    def fit(
+        cls,
+        unseen: NDArray[np.float32],
+        unseen_types: NDArray[np.int64],
+        real: NDArray[np.float32],
+        types: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> Self:
+        """Find axes of the validation cells of each type, and variances of the training cells; log1p CP10k."""
+        sizes, n_unseen = (np.bincount(codes[codes >= 0], minlength=types.max() + 1) for codes in (types, unseen_types))
+        found = np.flatnonzero((sizes > 2) & (n_unseen[: len(sizes)] >= ENOUGH_FOR_SPREAD))
+        axes = [_leading_axes(unseen[unseen_types == kind], int(rng.integers(2**31))) for kind in found]
+        variances = [_along(real[types == kind], own) for kind, own in zip(found, axes, strict=True)]
+        return cls(found, sizes[found], axes, np.asarray(variances))
+
+    def ratios(self, made: NDArray[np.floating], types: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the ratio of each type, (n_types,), for new cells of given types."""
+        found = [_along(made[types == kind], axes) for kind, axes in zip(self.types, self.axes, strict=True)]
+        result: NDArray[np.float64] = np.asarray(found) / np.maximum(self.variances, 1e-12)
+        return result
+
+    def solve(self, plain: NDArray[np.float64], tried: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the stretch of each type at which its ratio would be one, small types drawn to what all types ask."""
+        gain = (tried - plain) / (TRIED**2 - 1)
+        own = (1 - plain) / np.maximum(gain, 0.1)
+        together = np.average(own, weights=self.sizes)
+        weight = self.sizes / (self.sizes + POOLED_CELLS)
+        square = 1 + weight * own + (1 - weight) * together
+        return np.clip(np.sqrt(np.maximum(square, 0.0)), *STRETCHES)
+
+
+def _leading_axes(cells: NDArray[np.float32], random_state: int) -> NDArray[np.float32]:
+    n_axes = min(N_AXES, len(cells) // 3)
+    centred = cells - cells.mean(axis=0)
+    axes: NDArray[np.float32] = randomized_svd(centred, n_axes, n_iter=3, random_state=random_state)[2].T
+    return axes
+
+
+def _along(cells: NDArray[np.floating], axes: NDArray[np.float32]) -> float:
+    """Return the sum of the variances of cells along axes."""
+    return float((cells @ axes).var(axis=0, ddof=1).sum())
+
+
+def warn_of_unseen(codes: NDArray[np.int64], strata: Strata, types: Sequence[str], batches: Sequence[str]) -> None:
+    """Warn when cells of a stratum without training cells are about to be made."""
+    wanted = np.unique(codes)
+    unseen = strata.split(wanted[strata.sizes[wanted] == 0])
+    named = ", ".join(f"{types[strata.parent[t]]} in {batches[b]}" for t, b in zip(*unseen, strict=True))
+    if named:
+        msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
+        warnings.warn(msg, UserWarning, stacklevel=4)
+
+
 @dataclass(frozen=True)
 class FactorFit:
     """What only fitting needs: draws of the positions of the training cells, and how they came about."""
@@ -244,6 +336,7 @@ class FactorModel(GenerativeModel):
         return dict(self.parts_types) | {"marginal": PoissonMixture if value_kind == "counts" else Hurdle}
 
     # ------------------------------------------------------------------ fitting
+    @one_thread_each()
     def fit_factors(self, data: TrainingData) -> FactorFit:
         """Fit marginals and factors, and draw the positions of the training cells."""
         c = self.config
@@ -277,6 +370,7 @@ class FactorModel(GenerativeModel):
             prior_share=strata.expected_share(data.values, totals, cells.strata),
             mean_prior=c.mean_prior if strata.n_batches == 1 else c.batch_prior,
             weight_prior=c.rate_prior,
+            parent=None if groups is None else strata.parent,
         )
         log_expr = data.values if data.totals is None else log1p_cp10k(data.values)
         selected = factor_genes(log_expr, codes, c.n_factor_genes)
@@ -290,13 +384,54 @@ class FactorModel(GenerativeModel):
         positions = np.concatenate([draws, sizes], axis=2)
         return FactorFit(positions, rows, used.strata, used.totals, selected, labelled, groups, rng)
 
-    def calibrate(self, data: TrainingData, fitted: FactorFit) -> None:
-        """Aim at library sizes for which the sums of drawn counts come out as asked for."""
-        if data.totals is not None:
-            made = self._decode(fitted.draws[-1], fitted.codes, fitted.rng)
-            sums = made.sum(axis=1).A1.astype(np.float64)
-            self.parts["depth"] = self.parts["depth"].calibrated(fitted.totals, sums, fitted.codes)
+    @one_thread_each()
+    def calibrate(
+        self, data: TrainingData, validation: ValidationData | None, fitted: FactorFit, positions: NDArray[np.float32]
+    ) -> dict[str, float]:
+        """Mend what sampling shows: library sizes, then spread within types; return the spread before and after.
 
+        Positions are those of new cells in the strata ``fitted.codes``, (n_used, n_dims).
+        """
+        if data.totals is not None:
+            made = self._decode(positions, fitted.codes, fitted.rng)
+            sums, asked = made.sum(axis=1).A1.astype(np.float64), np.exp(positions[:, -1].astype(np.float64))
+            self.parts["depth"] = self.parts["depth"].calibrated(asked, sums, fitted.codes)
+        if validation is None or not fitted.labelled:
+            return {}
+        return self._calibrate_spread(data, validation, fitted, positions)
+
+    def _calibrate_spread(
+        self, data: TrainingData, validation: ValidationData, fitted: FactorFit, positions: NDArray[np.float32]
+    ) -> dict[str, float]:
+        """Let factors count more, or less, until new cells of a type vary as much along its axes as the real ones."""
+        strata, log_expr = self.parts["strata"], log1p_cp10k if data.totals is not None else sparse.csr_matrix
+        real = log_expr(data.values)
+        genes = factor_genes(real, data.labels, N_SPREAD_GENES)
+        unseen = log_expr(validation.values)[:, genes].toarray()
+        types, rng = strata.parent[strata.split(fitted.codes)[0]], fitted.rng
+        measure = SpreadWithinTypes.fit(unseen, validation.labels, real[fitted.rows][:, genes].toarray(), types, rng)
+        if not len(measure.types):
+            return {}
+        plain, seed = self.parts["decoder"], int(rng.integers(2**31))
+        shuffled = rng.permutation(len(types))
+        rows = np.concatenate([shuffled[types[shuffled] == kind][:N_SPREAD_CELLS] for kind in measure.types])
+
+        def ratios(stretch: NDArray[np.floating]) -> NDArray[np.float64]:
+            every = np.full(int(strata.parent.max()) + 1, np.average(stretch, weights=measure.sizes), dtype=np.float32)
+            every[measure.types] = stretch
+            by_stratum = every[strata.parent[strata.split(np.arange(len(strata.sizes)))[0]]]
+            self.parts["decoder"] = replace(plain, stretch=by_stratum)
+            # The same random numbers each time, so that differences are those of the stretch.
+            made = self._decode(positions[rows], fitted.codes[rows], np.random.default_rng(seed))
+            shown = np.diff(made.indptr) > 0
+            return measure.ratios(log_expr(made[shown])[:, genes].toarray(), types[rows][shown])
+
+        before = ratios(np.ones(len(measure.types)))
+        after = ratios(measure.solve(before, ratios(np.full(len(measure.types), TRIED))))
+        means = (float(np.average(found, weights=measure.sizes)) for found in (before, after))
+        return dict(zip(("spread_before", "spread"), means, strict=True))
+
+    @one_thread_each()
     def encode(
         self, validation: ValidationData | None, fitted: FactorFit
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
@@ -317,18 +452,12 @@ class FactorModel(GenerativeModel):
         return np.concatenate([draws[0], np.log(totals).astype(np.float32)[:, None]], axis=1), codes
 
     # ------------------------------------------------------------------ sampling
+    @one_thread_each()
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw cells by type and batch."""
         strata = self.parts["strata"]
         codes = divide(wanted, strata, self.types, self.batches, rng)
-        unseen = strata.sizes[np.unique(codes)] == 0
-        if unseen.any():
-            types, batches = strata.split(np.unique(codes)[unseen])
-            named = ", ".join(
-                f"{self.types[strata.parent[t]]} in {self.batches[b]}" for t, b in zip(types, batches, strict=True)
-            )
-            msg = f"no training cell shows {named}: made from the type in other batches and the batch's other types"
-            warnings.warn(msg, UserWarning, stacklevel=3)
+        warn_of_unseen(codes, strata, self.types, self.batches)
         positions = self.positions(codes, generator, rng)
         values, refused = redraw(
             self._decode(positions, codes, rng),

@@ -1,16 +1,27 @@
 """Shared factors of a Gaussian copula, fitted by Gibbs sampling inside the intervals of the counts."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol, Self, TypeAlias
+from dataclasses import dataclass, field
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, special
 from sklearn.utils.extmath import randomized_svd
 
-FAR = 6.0
-"""Scores stay within so many standard deviations."""
+from scgarage.models.garage.compiled import (
+    LOWER_TAIL,
+    REACH,
+    STEPS,
+    compiled,
+    following,
+    in_parallel,
+    normal_cdf,
+    normal_quantile,
+    pieces,
+    streams,
+    uniform,
+)
+from scgarage.models.garage.marginals import FAR, Genes, ZeroScores, normal_score
 
 
 @dataclass(frozen=True)
@@ -25,10 +36,44 @@ class Censored:
     high: NDArray[np.float64]
 
 
-def normal_score(levels: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return standard normal quantiles, kept finite."""
-    result: NDArray[np.floating] = np.clip(special.ndtri(levels), -FAR, FAR)
-    return result
+BLOCK = 1_000_000
+"""Cells times genes that one thread works on at a time: they stay in the processor's cache."""
+
+
+@compiled
+def _draw_below(
+    zero: NDArray[np.float32], spread: NDArray[np.float32], starts: NDArray[np.uint64], scores: NDArray[np.float32]
+) -> None:
+    """Replace means by draws from normal distributions cut at ``zero``, one stream for each cell."""
+    for cell in range(scores.shape[0]):
+        state = starts[cell]
+        for gene in range(scores.shape[1]):
+            state = following(state)
+            mean = scores[cell, gene]
+            below = normal_cdf((zero[cell, gene] - mean) / spread[gene])
+            z = mean + spread[gene] * normal_quantile(uniform(state) * below)
+            scores[cell, gene] = max(min(z, zero[cell, gene]), -FAR)
+
+
+@compiled
+def _draw_inside(
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    drawn: NDArray[np.float64],
+) -> None:
+    """Draw from normal distributions cut on both sides; all arguments (n_entries,)."""
+    for i in range(len(low)):
+        a, b = (low[i] - mean[i]) / spread[i], (high[i] - mean[i]) / spread[i]
+        # In the upper tail probabilities near 1 lose their digits; mirror those intervals.
+        sign = -1.0 if a > 0 else 1.0
+        if a > 0:
+            a, b = -b, -a
+        first = normal_cdf(a)
+        p = first + levels[i] * (normal_cdf(b) - first)
+        drawn[i] = min(max(mean[i] + spread[i] * sign * normal_quantile(p), low[i]), high[i])
 
 
 def draw_scores(
@@ -38,22 +83,60 @@ def draw_scores(
 
     .. math:: z_{ij} \sim N(m_{ij}, \psi_j^2) \; \text{given} \; a_{ij} < z_{ij} < b_{ij}
     """
-    scores = (cells.zero - mean) / spread
-    special.ndtr(scores, out=scores)
-    scores *= rng.random(scores.shape, dtype=np.float32)
-    special.ndtri(np.maximum(scores, np.float32(1e-9), out=scores), out=scores)
-    scores *= spread
-    scores += mean
-    m, s = mean[cells.rows, cells.columns].astype(np.float64), spread[cells.columns].astype(np.float64)
-    low, high = (cells.low - m) / s, (cells.high - m) / s
-    # In the upper tail probabilities near 1 lose their digits; mirror those intervals.
-    sign = np.where(low > 0, -1.0, 1.0)
-    first, last = special.ndtr(np.where(low > 0, -high, low)), special.ndtr(np.where(low > 0, -low, high))
-    drawn = special.ndtri(np.clip(first + rng.random(len(m)) * (last - first), 1e-300, 1.0))
-    inside = np.clip(m + s * sign * drawn, cells.low, cells.high)
-    scores[cells.rows, cells.columns] = inside
-    return np.clip(scores, -FAR, FAR, out=scores)
+    scores = mean.copy()
+    starts, levels = streams(len(scores), rng), rng.random(len(cells.rows))
 
+    def outside(rows: slice) -> None:
+        _draw_below(cells.zero[rows], spread, starts[rows], scores[rows])
+
+    inside = np.empty(len(levels))
+
+    def entries(p: slice) -> None:
+        rows, columns = cells.rows[p], cells.columns[p]
+        m, s = mean[rows, columns].astype(np.float64), spread[columns].astype(np.float64)
+        _draw_inside(cells.low[p], cells.high[p], m, s, levels[p], inside[p])
+
+    in_parallel(outside, pieces(len(scores), scores.shape[1], BLOCK))
+    in_parallel(entries, pieces(len(levels), 1, BLOCK // 10))
+    scores[cells.rows, cells.columns] = np.clip(inside, -FAR, FAR)
+    return scores
+
+
+BELOW: NDArray[np.float64] = np.exp(-0.5 * ((np.arange(len(LOWER_TAIL)) / STEPS) - REACH) ** 2) / (
+    np.sqrt(2 * np.pi) * LOWER_TAIL
+)
+"""Density over probability below, at the steps of the table of normal probabilities."""
+
+
+@compiled
+def _expect_below(zero: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+    for cell in range(zero.shape[0]):
+        for gene in range(zero.shape[1]):
+            position = (min(max(zero[cell, gene], -REACH), REACH) + REACH) * STEPS
+            left = int(position)
+            scores[cell, gene] = -(BELOW[left] + (position - left) * (BELOW[left + 1] - BELOW[left]))
+
+
+def expected_scores(cells: Censored) -> NDArray[np.float32]:
+    r"""Return the mean of standard normal scores inside their intervals, (n_cells, n_genes).
+
+    .. math:: E[z \mid a < z < b] = \frac{\phi(a) - \phi(b)}{\Phi(b) - \Phi(a)}
+    """
+    scores = np.empty_like(cells.zero)
+    in_parallel(lambda rows: _expect_below(cells.zero[rows], scores[rows]), pieces(len(scores), scores.shape[1], BLOCK))
+    # In the upper tail probabilities near 1 lose their digits; mirror those intervals.
+    mirrored = cells.low > 0
+    low, high = np.where(mirrored, -cells.high, cells.low), np.where(mirrored, -cells.low, cells.high)
+    inside = special.ndtr(high) - special.ndtr(low)
+    wide = inside > 1e-8
+    density = (np.exp(-0.5 * low**2) - np.exp(-0.5 * high**2)) / np.sqrt(2 * np.pi)
+    mean = np.clip(np.where(wide, density / np.where(wide, inside, 1), (low + high) / 2), low, high)
+    scores[cells.rows, cells.columns] = np.where(mirrored, -mean, mean)
+    return scores
+
+
+N_STARTING = 10
+"""Steps of the factor analysis that Gibbs sampling starts from."""
 
 SMALLEST_NOISE = 0.05
 """Smallest share of a gene's latent variance that is its own."""
@@ -94,12 +177,10 @@ class Factors:
         """Fit loadings and draw the factors of the training cells."""
         n_cells, n_genes = cells.zero.shape
         n_factors = min(n_factors, n_cells - 1, n_genes)
-        plain = np.zeros((n_cells, n_genes), dtype=np.float32)
-        scores = draw_scores(cells, plain, np.ones(n_genes, dtype=np.float32), rng)
-        _, scale, axes = randomized_svd(scores, n_factors, n_iter=2, random_state=int(rng.integers(2**31)))
         given = _given(known, n_cells)
-        unknown = np.zeros((n_genes, given.shape[1]))
-        model = cls._standardised(np.hstack([axes.T * scale / np.sqrt(n_cells), unknown]), np.full(n_genes, 0.9))
+        model = cls._started(expected_scores(cells), n_factors, given.shape[1], rng)
+        everything = np.hstack([np.zeros((n_cells, n_factors), dtype=np.float32), given])
+        scores = draw_scores(cells, everything @ model.loadings.T, np.ones(n_genes, dtype=np.float32), rng)
         kept = []
         for sweep in range(n_sweeps + n_kept):
             factors = model.infer(scores, rng, given)
@@ -111,17 +192,44 @@ class Factors:
         return model, np.stack(kept)
 
     @classmethod
-    def fit_given(
-        cls, cells: Censored, factors: NDArray[np.float32], *, n_sweeps: int, ridge: float, rng: np.random.Generator
-    ) -> Self:
-        """Fit loadings of further genes on known factors (n_kept, n_cells, n_factors)."""
-        n_genes = cells.zero.shape[1]
-        model = cls._standardised(np.zeros((n_genes, factors.shape[2])), np.ones(n_genes))
-        for sweep in range(n_sweeps):
-            known = factors[sweep % len(factors)]
-            scores = draw_scores(cells, known @ model.loadings.T, model.noise, rng)
-            model = model.regress(scores, known, ridge)
-        return model
+    def _started(cls, expected: NDArray[np.float32], n_factors: int, n_given: int, rng: np.random.Generator) -> Self:
+        r"""Return loadings to start from, by factor analysis of the expected scores (n_cells, n_genes).
+
+        Expected scores are weaker than scores: to first order their covariances are
+        :math:`v_j v_k w_j^T w_k` with their own variances :math:`v`, since :math:`\mathrm{Cov}(E[z_j | c], z_j) = v_j`.
+        """
+        spread = np.sqrt(np.maximum((expected**2).mean(axis=0), 1e-4))
+        scaled = expected / spread
+        _, scale, axes = randomized_svd(scaled, n_factors, n_iter=2, random_state=int(rng.integers(2**31)))
+        model = cls((axes.T * scale / np.sqrt(len(expected))).astype(np.float32), np.full(len(spread), 0.7, np.float32))
+        for _ in range(N_STARTING):
+            model = model._analysed(scaled)
+        loadings, noise = _bounded(model.loadings / spread[:, None])
+        return cls(np.hstack([loadings, np.zeros((len(noise), n_given), dtype=np.float32)]), noise)
+
+    def _analysed(self, scores: NDArray[np.float32]) -> Self:
+        """Return the model after one step of factor analysis by expectation maximisation."""
+        weighted = self.loadings / self.noise[:, None] ** 2
+        covariance = np.linalg.inv(np.eye(self.loadings.shape[1]) + self.loadings.T @ weighted).astype(np.float32)
+        factors = scores @ (weighted @ covariance)
+        second = factors.T @ factors + len(scores) * covariance
+        loadings = np.linalg.solve(second, factors.T @ scores).T
+        explained = (loadings * (scores.T @ factors)).sum(axis=1) / len(scores)
+        own = np.maximum((scores**2).mean(axis=0) - explained, SMALLEST_NOISE)
+        return type(self)(loadings.astype(np.float32), np.sqrt(own).astype(np.float32))
+
+    @classmethod
+    def fit_given(cls, cells: Censored, factors: NDArray[np.float32]) -> Self:
+        r"""Fit loadings of further genes on draws of known factors (n_kept, n_cells, n_factors), in one step.
+
+        .. math:: w_j = v_j^{-1} \, C^{-1} \, \mathrm{Cov}(\bar f, E[z_j | c_j])
+
+        with the mean :math:`\bar f` of the draws, the variances :math:`v` of the expected scores and the covariance
+        :math:`C` between draws, which is that of the factors' posterior means: a regression on the draws themselves
+        would be too weak, as they do not know the gene. Then drawn to zero by what noise asks for (:func:`drawn_to`).
+        """
+        expected, none = expected_scores(cells), np.zeros((cells.zero.shape[1], factors.shape[2]), dtype=np.float32)
+        return cls(*_bounded(_one_step(expected.astype(np.float64), factors, none, _between(factors))))
 
     @classmethod
     def _standardised(cls, loadings: NDArray[np.floating], noise: NDArray[np.floating]) -> Self:
@@ -171,21 +279,42 @@ class Factors:
         return np.stack(kept)
 
 
+def _bounded(loadings: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return loadings that leave every gene some noise of its own, and that noise, for a variance of one."""
+    total = np.maximum((loadings**2).sum(axis=1), 1e-9)
+    loadings = loadings * np.sqrt(np.minimum(1, (1 - SMALLEST_NOISE) / total))[:, None]
+    noise = np.sqrt(1 - (loadings**2).sum(axis=1))
+    return loadings.astype(np.float32), noise.astype(np.float32)
+
+
 def _given(known: NDArray[np.float32] | None, n_cells: int) -> NDArray[np.float32]:
     return np.empty((n_cells, 0), dtype=np.float32) if known is None else known
 
 
-BLOCK = 8_000_000
-"""Cells times genes that are handled at a time."""
+def _between(factors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the mean product of two different draws of factors (n_kept, n_cells, n_factors), summed over cells."""
+    n_kept = len(factors)
+    if n_kept == 1:
+        return _product(factors[0])
+    products = n_kept**2 * _product(factors.mean(axis=0)) - np.sum([_product(one) for one in factors], axis=0)
+    result: NDArray[np.float64] = products / (n_kept * (n_kept - 1))
+    return result
 
-Genes: TypeAlias = slice | NDArray[np.int64]
+
+def _product(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = points.T.astype(np.float64) @ points
+    return result
+
+
+CHUNK = 8_000_000
+"""Cells times genes whose intervals are held at a time."""
 
 
 class Marginal(Protocol):
     """Distribution of each gene in each stratum."""
 
-    def zero_level(self, totals: NDArray[np.float64], strata: NDArray[np.int64], genes: Genes) -> NDArray[np.float32]:
-        """Return the probability of zero."""
+    def zero_scores(self, genes: Genes) -> ZeroScores:
+        """Return the normal scores of the probability of zero of some genes."""
         ...
 
     def intervals(
@@ -234,12 +363,107 @@ class Cells:
         return Cells(self.values[rows], self.totals[rows], self.strata[rows], self.depth[rows])
 
 
+SCALES: NDArray[np.float64] = np.array([0.0, 0.03, 0.06, 0.12, 0.25, 0.5])
+"""How much the loadings of a gene may differ between strata."""
+
+N_ROUNDS = 50
+"""Iterations in which the shares of :data:`SCALES` are found."""
+
+NO_LOADINGS = np.zeros((0, 0, 0), dtype=np.float32)
+NO_GENES = np.zeros(0, dtype=np.int64)
+NO_STRETCH = np.zeros(0, dtype=np.float32)
+
+
+def own_loadings(
+    expected: NDArray[np.float32], factors: NDArray[np.float32], strata: NDArray[np.int64], shared: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    r"""Return what is to be added to shared loadings in each stratum, (n_strata, n_genes, n_dims).
+
+    .. math:: w_{sj} \sim w_j + \sum_k \pi_{sk} N(0, \tau_k^2 I)
+
+    with the scales :data:`SCALES`: the loadings of a gene in a stratum are found in one step from its cells
+    (:meth:`Factors.fit_given`) and drawn to the shared ones by as much as their noise asks for, given the shares
+    :math:`\pi` over all genes, which are estimated (empirical Bayes, after Stephens 2017,
+    doi:10.1093/biostatistics/kxw041). Small strata, and strata that are like the others, so keep the shared loadings.
+    """
+    own = np.zeros((int(strata.max()) + 1, *shared.shape), dtype=np.float32)
+    strata_present = [int(code) for code in np.unique(strata) if (strata == code).sum() > shared.shape[1]]
+
+    def one(code: int) -> NDArray[np.float32]:
+        rows = np.flatnonzero(strata == code)
+        drawn = factors[:, rows].astype(np.float64)
+        # A gene of the selection is among those that the factors were drawn from, so it goes with the draws as with
+        # the factors themselves; their spread is that of the draws.
+        products = np.mean([_product(draw) for draw in drawn], axis=0)
+        return _one_step(expected[rows].astype(np.float64), drawn, shared, products) - shared
+
+    for code, found in zip(strata_present, in_parallel(one, strata_present), strict=True):
+        own[code] = found
+    return own
+
+
+def _one_step(
+    expected: NDArray[np.float64],
+    factors: NDArray[np.floating],
+    given: NDArray[np.float32],
+    products: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return loadings (n_genes, n_dims) from expected scores and draws of the factors, drawn to ``given`` ones.
+
+    ``products`` are those of the factors, summed over cells.
+    """
+    size, axes = np.linalg.eigh(products / len(expected))
+    size = np.maximum(size, 1e-2)[:, None]
+    variance = np.maximum((expected**2).mean(axis=0), 1e-3)
+    found = axes.T @ (factors.mean(axis=0).T @ expected) / (len(expected) * variance * size)
+    start = axes.T @ given.T.astype(np.float64)
+    noise = np.maximum(1 - (start**2).sum(axis=0), 0.1) / (len(expected) * variance * size)
+    return np.asarray((axes @ drawn_to(start, found, noise)).T, dtype=np.float32)
+
+
+def drawn_to(start: NDArray[np.float64], found: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what was found, of known noise variance, drawn to where it started by as much as all genes ask for.
+
+    Each gene differs by a normal distribution of one of the :data:`SCALES`, whose shares are those that explain all
+    genes best; arrays (n_dims, n_genes).
+    """
+    away = (found - start) ** 2
+    log_density = np.stack([-0.5 * (np.log(s**2 + noise) + away / (s**2 + noise)).sum(axis=0) for s in SCALES])
+    density = np.exp(log_density - log_density.max(axis=0))
+    shares = np.full(len(SCALES), 1 / len(SCALES))
+    for _ in range(N_ROUNDS):
+        posterior = shares[:, None] * density
+        posterior /= posterior.sum(axis=0)
+        shares = posterior.mean(axis=1)
+    kept = np.sum([p * s**2 / (s**2 + noise) for p, s in zip(posterior, SCALES, strict=True)], axis=0)
+    result: NDArray[np.float64] = start + kept * (found - start)
+    return result
+
+
 @dataclass(frozen=True)
 class Decoder:
-    """Loadings and noise of all genes; those outside the selection are regressed on its factors."""
+    """Loadings and noise of all genes; those outside the selection are regressed on its factors.
+
+    Strata may differ in the loadings of the selected genes (:func:`own_loadings`).
+    """
 
     loadings: NDArray[np.float32]  # (n_genes, n_factors and the depth)
     noise: NDArray[np.float32]  # (n_genes,)
+    # what is added to the loadings of the selected genes in each stratum, (n_strata, n_selected, n_factors and the
+    # depth), and these genes
+    own: NDArray[np.float32] = field(default_factory=NO_LOADINGS.copy)
+    selected: NDArray[np.int64] = field(default_factory=NO_GENES.copy)
+    # by how much the factors count more or less in each stratum, (n_strata,); by default as much as was fitted
+    stretch: NDArray[np.float32] = field(default_factory=NO_STRETCH.copy)
+
+    def of(self, stratum: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the loadings, (n_genes, n_factors and the depth), and the noise of a stratum."""
+        loadings = self.loadings.copy()
+        if len(self.own):
+            loadings[self.selected] += self.own[stratum]
+        if len(self.stretch):
+            loadings[:, :-1] *= self.stretch[stratum]
+        return _bounded(loadings)
 
     @classmethod
     def fit(
@@ -251,8 +475,9 @@ class Decoder:
         rng: np.random.Generator,
     ) -> tuple[Self, NDArray[np.float32]]:
         """Fit the factors on the selected genes, then the loadings of the others."""
+        seen = censor(cells, marginal, selected)
         factors, draws = Factors.fit(
-            censor(cells, marginal, selected),
+            seen,
             n_factors=gibbs.n_factors,
             n_sweeps=gibbs.n_sweeps,
             n_kept=gibbs.n_kept,
@@ -267,13 +492,12 @@ class Decoder:
         loadings[selected], noise[selected] = factors.loadings, factors.noise
         detected = np.asarray((cells.values > 0).sum(axis=0)).ravel()
         others = np.setdiff1d(np.flatnonzero(detected >= gibbs.min_cells), selected)
-        for part in _parts(len(others), len(cells.totals)):
+        for part in pieces(len(others), len(cells.totals), CHUNK):
             genes = others[part]
-            found = Factors.fit_given(
-                censor(cells, marginal, genes), everything, n_sweeps=5, ridge=gibbs.ridge, rng=rng
-            )
+            found = Factors.fit_given(censor(cells, marginal, genes), everything)
             loadings[genes], noise[genes] = found.loadings, found.noise
-        return cls(loadings, noise), draws
+        own = own_loadings(expected_scores(seen), everything, cells.strata, factors.loadings)
+        return cls(loadings, noise, own, selected), draws
 
     def encode(
         self, cells: Cells, marginal: Marginal, selected: NDArray[np.int64], *, n_kept: int, rng: np.random.Generator
@@ -293,22 +517,75 @@ class Decoder:
         rng: np.random.Generator,
     ) -> sparse.csr_matrix:
         """Draw the values of all genes, CSR float32 (n_cells, n_genes), from factors (n_cells, n_factors) and depth."""
-        parts = []
-        every_factor = np.hstack([factors, depth])
-        everything = slice(0, len(self.noise))
-        for rows in _parts(len(totals), len(self.noise)):
-            scores = rng.standard_normal((rows.stop - rows.start, len(self.noise)), dtype=np.float32)
-            scores *= self.noise
-            scores += every_factor[rows] @ self.loadings.T
-            levels = np.minimum(special.ndtr(scores, out=scores), np.float32(1 - 1e-7), out=scores)
-            cell, gene = np.nonzero(levels > marginal.zero_level(totals[rows], strata[rows], everything))
-            drawn = marginal.quantiles(
-                levels[cell, gene].astype(np.float64), totals[rows][cell], strata[rows][cell], gene
-            )
-            values = sparse.csr_matrix((drawn.astype(np.float32), (cell, gene)), shape=scores.shape)
+        every_factor, starts = np.hstack([factors, depth]), streams(len(totals), rng)
+        zero, order = marginal.zero_scores(slice(0, len(self.noise))), np.argsort(strata, kind="stable")
+        present = np.unique(strata)
+        loadings = {stratum: self.of(stratum) for stratum in present}
+        runs = np.split(order, np.searchsorted(strata[order], present)[1:])
+
+        def some(rows: NDArray[np.int64]) -> sparse.csr_matrix:
+            scores, (weights, noise) = zero.at(totals[rows], strata[rows]), loadings[strata[rows[0]]]
+            n_shown = np.zeros(len(scores), dtype=np.int64)
+            _decide(every_factor[rows], np.ascontiguousarray(weights.T), noise, starts[rows], scores, n_shown)
+            cell, gene = np.repeat(np.arange(len(scores)), n_shown), np.empty(n_shown.sum(), dtype=np.int64)
+            shown = np.empty(len(gene))
+            _gather(scores, gene, shown)
+            levels = np.minimum(special.ndtr(shown), 1 - 1e-7)
+            drawn = marginal.quantiles(levels, totals[rows][cell], strata[rows][cell], gene).astype(np.float32)
+            values = sparse.csr_matrix((drawn, gene, np.concatenate([[0], np.cumsum(n_shown)])), shape=scores.shape)
             values.eliminate_zeros()
-            parts.append(values)
-        return sparse.csr_matrix(sparse.vstack(parts))
+            return values
+
+        parts = [run[part] for run in runs for part in pieces(len(run), len(self.noise), BLOCK)]
+        values = sparse.csr_matrix(sparse.vstack(in_parallel(some, parts)))
+        return values if (np.diff(order) == 1).all() else values[np.argsort(order)]
+
+
+HIDDEN = np.float32(-1e9)
+"""Score that stands for no count."""
+
+
+@compiled
+def _decide(
+    factors: NDArray[np.float32],
+    loadings: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    starts: NDArray[np.uint64],
+    scores: NDArray[np.float32],
+    n_shown: NDArray[np.int64],
+) -> None:
+    """Replace zero scores by the latent scores above them, or by :data:`HIDDEN`; count the former in each cell.
+
+    A score is only drawn where the cell shows the gene, which one uniform number decides.
+    """
+    mean = np.empty(scores.shape[1], dtype=np.float32)
+    for cell in range(scores.shape[0]):
+        mean[:] = 0
+        for k in range(factors.shape[1]):
+            factor = factors[cell, k]
+            for gene in range(len(mean)):
+                mean[gene] += factor * loadings[k, gene]
+        state = starts[cell]
+        for gene in range(len(mean)):
+            state = following(state)
+            u = uniform(state)
+            if u < normal_cdf((mean[gene] - scores[cell, gene]) / noise[gene]):
+                scores[cell, gene] = mean[gene] - noise[gene] * normal_quantile(u)
+                n_shown[cell] += 1
+            else:
+                scores[cell, gene] = HIDDEN
+
+
+@compiled
+def _gather(scores: NDArray[np.float32], genes: NDArray[np.int64], shown: NDArray[np.float64]) -> None:
+    """Fill in gene and score of each entry that is not hidden, cell by cell."""
+    entry = 0
+    for cell in range(scores.shape[0]):
+        for gene in range(scores.shape[1]):
+            if scores[cell, gene] > HIDDEN:
+                genes[entry] = gene
+                shown[entry] = scores[cell, gene]
+                entry += 1
 
 
 def censor(cells: Cells, marginal: Marginal, genes: NDArray[np.int64]) -> Censored:
@@ -317,12 +594,5 @@ def censor(cells: Cells, marginal: Marginal, genes: NDArray[np.int64]) -> Censor
     rows, columns = entries.row.astype(np.int64), entries.col.astype(np.int64)
     values = entries.data.astype(np.float64)
     low, high = marginal.intervals(values, cells.totals[rows], cells.strata[rows], genes[columns])
-    zero = normal_score(marginal.zero_level(cells.totals, cells.strata, genes)).astype(np.float32)
-    edges = [np.clip(special.ndtri(np.clip(edge, 0, 1)), -FAR, FAR) for edge in (low, high)]
-    return Censored(zero, rows, columns, edges[0], edges[1])
-
-
-def _parts(n: int, width: int) -> Iterator[slice]:
-    """Cut ``n`` rows of ``width`` numbers into pieces of about :data:`BLOCK` numbers."""
-    step = max(1, BLOCK // max(width, 1))
-    return (slice(start, min(start + step, n)) for start in range(0, n, step))
+    zero = marginal.zero_scores(genes).at(cells.totals, cells.strata)
+    return Censored(zero, rows, columns, normal_score(low), normal_score(high))

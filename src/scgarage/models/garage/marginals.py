@@ -1,25 +1,82 @@
 """Free distributions of rates for every gene and stratum."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import sparse, special
 
-from scgarage.models.garage.mixture import GRID, LIMIT, Rows, climb, fit_weights, relative_cdf, zero_probability
-from scgarage.models.garage.strata import Depth, fit_slopes
+from scgarage.models.garage.compiled import compiled, in_parallel, pieces
+from scgarage.models.garage.mixture import (
+    GRID,
+    N_RATES,
+    counts_at_levels,
+    fit_weights,
+    levels_of_counts,
+    zero_probability,
+)
+from scgarage.models.garage.strata import Depth, drawn_to_types, fit_slopes
 
 Genes: TypeAlias = slice | NDArray[np.int64]
 """Which genes."""
 
-BLOCK = 400_000
-"""Numbers in a temporary array at most, about: they stay in the processor's cache (measured: twice as fast as
-4,000,000)."""
+ENTRIES = 50_000
+"""Entries that one thread works on at a time."""
 
 KNOTS = 17
 """Library sizes at which zero probabilities are tabulated."""
+
+FAR = 6.0
+"""Latent scores stay within so many standard deviations."""
+
+
+def normal_score(levels: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return standard normal quantiles, kept finite."""
+    result: NDArray[np.float64] = np.clip(special.ndtri(np.clip(levels, 0, 1)), -FAR, FAR)
+    return result
+
+
+@compiled
+def _tabulate(
+    expected: NDArray[np.float64], weights: NDArray[np.float32], genes: NDArray[np.int64], zero: NDArray[np.float64]
+) -> None:
+    """Fill in the probability of no count of some genes of one stratum, for expected counts of the same shape."""
+    for knot in range(expected.shape[0]):
+        for number in range(len(genes)):
+            zero[knot, number] = zero_probability(weights[genes[number]], expected[knot, number])
+
+
+@compiled
+def _between(
+    table: NDArray[np.float32],
+    strata: NDArray[np.int64],
+    left: NDArray[np.int64],
+    part: NDArray[np.float32],
+    scores: NDArray[np.float32],
+) -> None:
+    """Interpolate a table (n_strata, n_knots, n_genes) for cells between the knots ``left`` and the next ones."""
+    for cell in range(len(strata)):
+        below, above = table[strata[cell], left[cell]], table[strata[cell], left[cell] + 1]
+        for gene in range(scores.shape[1]):
+            scores[cell, gene] = below[gene] + part[cell] * (above[gene] - below[gene])
+
+
+@dataclass(frozen=True)
+class ZeroScores:
+    """Normal scores of the probability of zero, tabulated at evenly spaced log library sizes."""
+
+    table: NDArray[np.float32]  # (n_strata, n_knots, n_genes)
+    first: float  # smallest log library size
+    step: float
+
+    def at(self, totals: NDArray[np.float64], strata: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores of cells with given library sizes and strata, (n_cells, n_genes)."""
+        position = np.clip((np.log(totals) - self.first) / self.step, 0, self.table.shape[1] - 1 - 1e-9)
+        left = position.astype(np.int64)
+        scores = np.empty((len(totals), self.table.shape[2]), dtype=np.float32)
+        _between(self.table, strata, left, (position - left).astype(np.float32), scores)
+        return scores
 
 
 @dataclass(frozen=True)
@@ -64,8 +121,9 @@ class PoissonMixture:
         prior_share: NDArray[np.float64],
         mean_prior: float,
         weight_prior: float,
+        parent: NDArray[np.int64] | None = None,
     ) -> Self:
-        """Estimate from training cells."""
+        """Estimate from training cells; ``parent`` says which type each stratum is a group of, (n_strata,)."""
         n_strata = len(prior_share)
         sizes = np.bincount(strata, minlength=n_strata)
         slope, exposure = fit_slopes(counts, totals, strata, depth)
@@ -76,6 +134,8 @@ class PoissonMixture:
         seen = sizes > 0
         extra = np.where(seen[:, None], mean_prior * exposure / np.maximum(sizes, 1)[:, None], 1.0)
         share = (sums + prior_share * extra) / (np.where(seen[:, None], exposure, 0.0) + extra)
+        if parent is not None and len(np.unique(parent)) < n_strata:
+            share = drawn_to_types(share, exposure, counts.tocsr(), totals, strata, parent)
         x = depth.standardise(totals, strata)[:, 0].astype(np.float64)
         weights = fit_weights(counts, totals, strata, share, tilt=(slope, x), prior=weight_prior)
         # The prior moves the means a little; they are what users look at first.
@@ -88,19 +148,20 @@ class PoissonMixture:
             share.astype(f32), slope.astype(f32), depth.centre, depth.spread, weights, knots, highest.astype(f32)
         )
 
-    def zero_level(self, totals: NDArray[np.float64], strata: NDArray[np.int64], genes: Genes) -> NDArray[np.float32]:
-        r"""Return the probability of no count, (n_cells, n_genes chosen).
+    def zero_scores(self, genes: Genes) -> "ZeroScores":
+        """Return the normal scores of no count of some genes, smooth in the log library size."""
+        chosen = np.arange(self.share.shape[1], dtype=np.int64)[genes]
+        totals = np.exp(self.knots)
 
-        :math:`\log(-\log P_0)` of a single rate is nearly linear in the log library size, so that of a mixture is
-        smooth and is interpolated between a few knots.
-        """
-        position = np.clip((np.log(totals) - self.knots[0]) / (self.knots[1] - self.knots[0]), 0, KNOTS - 1 - 1e-9)
-        left = position.astype(np.int64)
-        part = (position - left).astype(np.float32)[:, None]
-        table = self._zero_table(genes)
-        level = table[strata, left] * (1 - part) + table[strata, left + 1] * part
-        result: NDArray[np.float32] = np.exp(-np.exp(level))
-        return result
+        def one(stratum: int) -> NDArray[np.float32]:
+            x = self.depth.standardise(totals, np.full(KNOTS, stratum))
+            expected = totals[:, None] * self.share[stratum, chosen] * np.exp(x * self.slope[stratum, chosen])
+            zero = np.empty_like(expected)
+            _tabulate(expected, self.weights[stratum], chosen, zero)
+            return normal_score(zero).astype(np.float32)
+
+        table = np.stack(in_parallel(one, range(len(self.share))))
+        return ZeroScores(table, float(self.knots[0]), float(self.knots[1] - self.knots[0]))
 
     def intervals(
         self,
@@ -111,15 +172,13 @@ class PoissonMixture:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the cumulative probabilities below and at single counts; all arguments (n_entries,)."""
         low, high = np.empty(len(counts)), np.empty(len(counts))
-        for part in _blocks(len(counts), len(GRID)):
-            weights, means = self._components(totals[part], strata[part], genes[part])
-            reached, cdf, below = climb(weights, means, upto=counts[part])
-            low[part], high[part] = below, cdf
-            deep = np.flatnonzero(counts[part] > reached)
-            expected = (means[deep, 1] / GRID[1])[:, None]
-            c = counts[part][deep][:, None]
-            low[part][deep] = _interpolate(weights[deep], (c - 0.5) / expected)
-            high[part][deep] = _interpolate(weights[deep], (c + 0.5) / expected)
+        weights, which = self._flat(strata, genes)
+        expected = self._expected(totals, strata, genes)
+
+        def fill(p: slice) -> None:
+            levels_of_counts(counts[p], expected[p], weights, which[p], low[p], high[p])
+
+        in_parallel(fill, pieces(len(counts), 1, ENTRIES))
         return low, high
 
     def quantiles(
@@ -131,66 +190,27 @@ class PoissonMixture:
     ) -> NDArray[np.float64]:
         """Return the counts with given cumulative probabilities; all arguments (n_entries,)."""
         result = np.empty(len(levels))
-        for part in _blocks(len(levels), len(GRID)):
-            weights, means = self._components(totals[part], strata[part], genes[part])
-            count, cdf, _ = climb(weights, means, target=levels[part])
-            deep = np.flatnonzero((count == LIMIT) & (cdf < levels[part]))
-            relative = _invert(weights[deep], levels[part][deep])
-            count[deep] = np.maximum(np.rint(relative * means[deep, 1] / GRID[1]), LIMIT)
-            result[part] = np.minimum(count, self.highest[genes[part]])
-        return result
+        weights, which = self._flat(strata, genes)
+        counts_at_levels(levels, self._expected(totals, strata, genes), weights, which, result)
+        return np.minimum(result, self.highest[genes])
 
     @property
     def depth(self) -> Depth:
         """What standardises the library sizes."""
         return Depth(self.centre, self.spread, np.ones_like(self.centre), np.zeros_like(self.centre))
 
-    def _components(
+    def _flat(
+        self, strata: NDArray[np.int64], genes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the weights as a table of rows, and the row of each entry."""
+        return self.weights.reshape(-1, N_RATES), strata * self.share.shape[1] + genes
+
+    def _expected(
         self, totals: NDArray[np.float64], strata: NDArray[np.int64], genes: NDArray[np.int64]
-    ) -> tuple[Rows, Rows]:
+    ) -> NDArray[np.float64]:
         x = self.depth.standardise(totals, strata)[:, 0]
-        expected = totals * self.share[strata, genes] * np.exp(self.slope[strata, genes] * x)
-        return self.weights[strata, genes].astype(np.float64), expected[:, None] * GRID
-
-    def _zero_table(self, genes: Genes) -> NDArray[np.float32]:
-        """Return log(-log P0) at the knots, (n_strata, n_knots, n_genes)."""
-        share, slope, weights = self.share[:, genes], self.slope[:, genes], self.weights[:, genes]
-        every, depth = np.arange(len(share)), self.depth
-        table = np.empty((len(share), KNOTS, share.shape[1]), dtype=np.float32)
-        for number, total in enumerate(np.exp(self.knots)):
-            tilted = total * share * np.exp(slope * depth.standardise(np.full(len(every), total), every))
-            means = tilted.astype(np.float32)[:, :, None] * GRID.astype(np.float32)
-            zero = np.einsum("sgk,sgk->sg", weights, zero_probability(means))
-            table[:, number] = np.log(-np.log(np.clip(zero, 1e-30, 1 - 1e-7)))
-        return table
-
-
-def _blocks(n: int, width: int) -> Iterator[slice]:
-    """Cut ``n`` rows of ``width`` numbers into pieces of about :data:`BLOCK` numbers."""
-    step = max(1, BLOCK // max(width, 1))
-    return (slice(start, min(start + step, n)) for start in range(0, n, step))
-
-
-def _interpolate(weights: Rows, relative: Rows) -> NDArray[np.float64]:
-    """Return mixtures' cumulative probabilities at relative rates (n_entries, 1)."""
-    points, table = relative_cdf()
-    at = np.clip(np.searchsorted(points, relative[:, 0]), 1, len(points) - 1)
-    part = np.clip((relative[:, 0] - points[at - 1]) / (points[at] - points[at - 1]), 0.0, 1.0)
-    left, right = ((weights * table.T[index]).sum(axis=1) for index in (at - 1, at))
-    result: NDArray[np.float64] = left + part * (right - left)
-    return result
-
-
-def _invert(weights: Rows, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the relative rates at which mixtures reach cumulative probabilities."""
-    points, table = relative_cdf()
-    cdf = weights @ table
-    at = np.clip((cdf < levels[:, None]).sum(axis=1), 1, len(points) - 1)
-    rows = np.arange(len(levels))
-    low, high = cdf[rows, at - 1], cdf[rows, at]
-    part = np.clip((levels - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
-    result: NDArray[np.float64] = points[at - 1] + part * (points[at] - points[at - 1])
-    return result
+        expected: NDArray[np.float64] = totals * self.share[strata, genes] * np.exp(self.slope[strata, genes] * x)
+        return expected
 
 
 LEVELS: NDArray[np.float64] = np.concatenate([np.linspace(0.0, 0.9375, 16), [0.97, 0.985, 0.995, 1.0]])
@@ -219,9 +239,10 @@ class Hurdle:
         prior_share: NDArray[np.float64],
         mean_prior: float,
         weight_prior: float,
+        parent: NDArray[np.int64] | None = None,
     ) -> Self:
         """Estimate from log-normalised values, CSC (n_cells, n_genes), and stratum numbers, (n_cells,)."""
-        del totals, depth
+        del totals, depth, parent
         n_strata = len(prior_share)
         # A trace, so that strata without cells and genes without values are what the others are.
         mean_prior, weight_prior = max(mean_prior, 1e-9), max(weight_prior, 1e-9)
@@ -239,6 +260,11 @@ class Hurdle:
         del totals
         level: NDArray[np.float32] = self.zero[:, genes][strata]
         return level
+
+    def zero_scores(self, genes: Genes) -> "ZeroScores":
+        """Return the normal scores of zero of some genes, the same for all library sizes."""
+        scores = normal_score(self.zero[:, genes]).astype(np.float32)
+        return ZeroScores(np.stack([scores, scores], axis=1), 0.0, 1.0)
 
     def intervals(
         self,

@@ -45,15 +45,6 @@ def cluster(log_expr: sparse.csr_matrix, *, resolution: float, random_state: int
     return _without_small(points, np.unique(coarse, return_inverse=True)[1])
 
 
-def islands(points: NDArray[np.float32], resolution: float, *, random_state: int) -> NDArray[np.int64]:
-    """Return the number of the island that each cell lies on, (n_cells,); 0 for those that lie on none."""
-    near, found = _nearest(points), np.zeros(len(points), dtype=np.int64)
-    resolutions = (resolution, *(times * resolution for times in FINER))
-    for candidates in communities(points, resolutions, random_state=random_state):
-        found = _with_islands(found, candidates, near)
-    return found
-
-
 def _nearest(points: NDArray[np.float32]) -> NDArray[np.int64]:
     near: NDArray[np.int64] = (
         NearestNeighbors(n_neighbors=min(N_NEAREST, len(points) - 1)).fit(points).kneighbors(return_distance=False)

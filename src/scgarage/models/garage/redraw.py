@@ -126,24 +126,24 @@ def redraw(
 ) -> tuple[sparse.csr_matrix, dict[str, int]]:
     """Return cells among which none equals a training cell, lies too near to one or is empty, as far as can be."""
     refused = {"refused_copies": 0, "refused_near": 0}
-    for _ in range(N_REDRAWS):
-        copied, near, empty = _faults(values, guards, log_expr)
+    drawn, source, last = [values], np.arange(values.shape[0]), np.arange(values.shape[0])
+    for number in range(N_REDRAWS + 1):
+        copied, near, empty = _faults(drawn[-1], guards, log_expr)
+        again = last[copied | near | empty]
+        if not len(again) or number == N_REDRAWS:
+            break
         refused["refused_copies"] += int(copied.sum())
         refused["refused_near"] += int(near.sum())
-        again = np.flatnonzero(copied | near | empty)
-        if not len(again):
-            return values, refused
-        kept = np.setdiff1d(np.arange(values.shape[0]), again)
-        order = np.argsort(np.concatenate([kept, again]), kind="stable")
-        values = sparse.csr_matrix(sparse.vstack([values[kept], draw(again)]))[order]
-    copied, near, _ = _faults(values, guards, log_expr)
+        source[again] = sum(one.shape[0] for one in drawn) + np.arange(len(again))
+        drawn.append(draw(again))
+        last = again
     if left := int((copied | near).sum()):
         msg = (
             f"{left:,} of {values.shape[0]:,} cells equal a training cell or lie too near to one after {N_REDRAWS} new "
             "draws: few cells of a type, genes or counts leave little to differ in; audit before you share them"
         )
         warnings.warn(msg, UserWarning, stacklevel=4)
-    return values, refused
+    return values if len(drawn) == 1 else sparse.csr_matrix(sparse.vstack(drawn))[source], refused
 
 
 def _faults(

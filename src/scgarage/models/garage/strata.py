@@ -5,7 +5,7 @@ from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import sparse, special
 
 PRIOR_COUNTS = 5.0
 """Counts that a batch's ratio of one is worth."""
@@ -246,3 +246,57 @@ def fit_slopes(
             slopes[code] = np.where(total > 0, found * evidence / (evidence + 1 / PRIOR_VARIANCE), 0.0)
         exposure[code] = np.interp(slopes[code], SLOPES, sums)
     return slopes, exposure
+
+
+SHAPES: NDArray[np.float64] = np.array([1e6, 100.0, 30.0, 10.0, 3.0, 1.0])
+"""Shapes of the Gamma distributions with which a gene's share in the groups of a type may vary about the type's own."""
+
+
+def drawn_to_types(
+    share: Table,
+    exposure: Table,
+    counts: sparse.csr_matrix,
+    totals: NDArray[np.float64],
+    codes: NDArray[np.int64],
+    parent: NDArray[np.int64],
+) -> Table:
+    r"""Return the shares of groups within types, drawn to those of the types; all tables (n_groups, n_genes).
+
+    .. math:: m_{gj} = m_{tj} \rho_{gj}, \qquad \rho_{gj} \sim \sum_k \pi_{gk} \, \mathrm{Gamma}(a_k, a_k)
+
+    with the shapes :data:`SHAPES`; counts that vary more than a Poisson distribution says are worth as much less. How
+    many genes differ how much, :math:`\pi`, is estimated for each group over all genes (empirical Bayes), so that a
+    group of few cells says little, and nothing where its type is one cloud.
+    """
+    members = sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(len(share), len(codes)))
+    sums = share * exposure
+    square = np.asarray((members @ counts.multiply(counts).tocsr()).todense(), dtype=np.float64)
+    cross = np.asarray((members @ sparse.diags_array(totals) @ counts).todense(), dtype=np.float64)
+    depth = np.bincount(codes, weights=totals**2, minlength=len(share))[:, None]
+    residual = square - 2 * share * cross + share**2 * depth
+    result = share.copy()
+    for kind in np.flatnonzero(np.bincount(parent) > 1):
+        groups = np.flatnonzero(parent == kind)
+        seen = sums[groups].sum(axis=0) > 0
+        mine, could = sums[np.ix_(groups, seen)], exposure[np.ix_(groups, seen)]
+        wider = np.maximum(residual[np.ix_(groups, seen)].sum(axis=0) / mine.sum(axis=0), 1.0)
+        common = mine.sum(axis=0) / could.sum(axis=0)
+        ratio = np.stack([_ratio(one / wider, most * common / wider) for one, most in zip(mine, could, strict=True)])
+        found = common * ratio
+        result[np.ix_(groups, seen)] = found * mine.sum(axis=0) / (found * could).sum(axis=0)
+    return result
+
+
+def _ratio(seen: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the posterior means of the ratios of one group, (n_genes,)."""
+    shape = SHAPES[:, None]
+    log_density = special.gammaln(shape + seen) - special.gammaln(shape) + shape * np.log(shape / (shape + expected))
+    log_density += seen * np.log(expected / (shape + expected))
+    density = np.exp(log_density - log_density.max(axis=0))
+    shares = np.full(len(SHAPES), 1 / len(SHAPES))
+    for _ in range(N_ROUNDS):
+        posterior = shares[:, None] * density
+        posterior /= posterior.sum(axis=0)
+        shares = posterior.mean(axis=1)
+    result: NDArray[np.float64] = (posterior * (shape + seen) / (shape + expected)).sum(axis=0)
+    return result
