@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import scanpy as sc
 import scipy.sparse as sp
 from anndata import AnnData
 from numpy.typing import NDArray
@@ -37,6 +36,8 @@ def pbmc68k() -> AnnData:
     >>> adata.shape, adata.obs["cell_type"].nunique()
     ((700, 765), 10)
     """
+    import scanpy as sc
+
     with warnings.catch_warnings():
         # The bundled file is older than the format that anndata now writes.
         warnings.filterwarnings("ignore", module=r"anndata\..*")

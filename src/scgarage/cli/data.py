@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from scgarage.cli.options import ReadOptions, check_outputs, say
+from scgarage.cli.options import ReadOptions, check_outputs, loading, say
 
 
 def run_prepare(
@@ -38,11 +38,12 @@ def run_prepare(
     overwrite
         Replace the output if it exists.
     """
-    from scgarage.io import write_h5ad
-    from scgarage.pp import prepare
-    from scgarage.seeds import rare_types
-
     check_outputs(out, overwrite=overwrite)
+    with loading():
+        from scgarage.io import write_h5ad
+        from scgarage.pp import prepare
+        from scgarage.seeds import rare_types
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="(Variable|Observation) names are not unique|.*, X: ")  # mended below
         adata = read.read(data, labels_key=labels_key)
@@ -106,9 +107,10 @@ def run_impute(
         Replace outputs that exist.
     """
     check_outputs(out, table, overwrite=overwrite)
-    from scgarage.imputation import imputer_class
-    from scgarage.io import write_h5ad
-    from scgarage.schema import UNS_KEY
+    with loading():
+        from scgarage.imputation import imputer_class
+        from scgarage.io import write_h5ad
+        from scgarage.schema import UNS_KEY
 
     imputer = imputer_class(method)(**{"random_state": random_state, **(params or {})})
     adata = read.read(data, labels_key=labels_key)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from scgarage.cli.options import ReadOptions, check_outputs, make_model, say
+from scgarage.cli.options import ReadOptions, check_outputs, loading, make_model, say
 
 BUDGET = {"garage-faithful": {"n_iterations": 1500, "gat_epochs": 500}}
 """Settings that keep the demonstration of slow models within minutes; the report names them."""
@@ -55,12 +55,13 @@ def run_demo(
     paths = {name: folder / name for name in ("report.html", "evaluation.csv", "synthetic.h5ad", "model")}
     check_outputs(*paths.values(), overwrite=overwrite)
     generator = make_model(model, BUDGET.get(model, {}) | (params or {}))
-    from scgarage.datasets import pbmc68k
-    from scgarage.io import write_h5ad
-    from scgarage.judge.evaluation import evaluate
-    from scgarage.judge.privacy import audit
-    from scgarage.models import FitOptions
-    from scgarage.pp import split
+    with loading():
+        from scgarage.datasets import pbmc68k
+        from scgarage.io import write_h5ad
+        from scgarage.judge.evaluation import evaluate
+        from scgarage.judge.privacy import audit
+        from scgarage.models import FitOptions
+        from scgarage.pp import split
 
     adata = pbmc68k() if data is None else read.read(data, labels_key=labels_key)
     name = "PBMC, 700 cells bundled with scanpy" if data is None else Path(data).name

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from scgarage.cli.options import ReadOptions, RealCells, check_outputs, say
+from scgarage.cli.options import ReadOptions, RealCells, check_outputs, loading, say
 from scgarage.errors import InputError, ScgarageError
 
 if TYPE_CHECKING:
@@ -69,11 +69,12 @@ def run_evaluate(
     """
     broken = None if out is None or constraints is None else Path(out).with_suffix(".constraints.csv")
     check_outputs(out, report, broken, overwrite=overwrite)
-    from scgarage.constraints import check_constraints, read_constraints
-    from scgarage.io import atomic_output
-    from scgarage.io.result import check_format
-    from scgarage.judge.evaluation import evaluate as judge
-    from scgarage.schema import UNS_KEY
+    with loading():
+        from scgarage.constraints import check_constraints, read_constraints
+        from scgarage.io import atomic_output
+        from scgarage.io.result import check_format
+        from scgarage.judge.evaluation import evaluate as judge
+        from scgarage.schema import UNS_KEY
 
     if out is not None:
         check_format(out)
@@ -161,9 +162,10 @@ def run_audit(
         Replace the output if it exists.
     """
     check_outputs(out, overwrite=overwrite)
-    from scgarage.io.result import check_format
-    from scgarage.judge.privacy import audit
-    from scgarage.schema import UNS_KEY
+    with loading():
+        from scgarage.io.result import check_format
+        from scgarage.judge.privacy import audit
+        from scgarage.schema import UNS_KEY
 
     if out is not None:
         check_format(out)

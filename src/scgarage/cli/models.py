@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from scgarage.cli.options import ReadOptions, RealCells, check_outputs, make_model, say
+from scgarage.cli.options import ReadOptions, RealCells, check_outputs, loading, make_model, say
 from scgarage.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,10 +80,11 @@ def run_fit(
     overwrite
         Replace the model folder if it exists.
     """
-    from scgarage.models import FitOptions
-    from scgarage.pp import split
-
     check_outputs(out, overwrite=overwrite)
+    with loading():
+        from scgarage.models import FitOptions
+        from scgarage.pp import split
+
     generator = make_model(model, params)
     adata = read.read(data, labels_key=labels_key)
     key = None if no_labels else labels_key
@@ -155,8 +156,9 @@ def run_sample(
         msg = "ask for a number of cells (-n 5000) or for numbers by type (--types '{\"pDC\": 500}'), one of the two"
         raise InputError(msg)
     check_outputs(out, csv, overwrite=overwrite)
-    from scgarage.io import write_csv, write_h5ad
-    from scgarage.models import load
+    with loading():
+        from scgarage.io import write_csv, write_h5ad
+        from scgarage.models import load
 
     wanted = types if n_cells is None else n_cells
     cells = load(model).sample(wanted, batch=batch, proportions=proportions, random_state=random_state)  # type: ignore[arg-type]
@@ -227,11 +229,12 @@ def run_augment(
         Replace the output if it exists.
     """
     check_outputs(out, overwrite=overwrite)
-    from scgarage.augmentation import augment as add_cells
-    from scgarage.augmentation import augmentation_evidence
-    from scgarage.io import write_h5ad
-    from scgarage.models import load
-    from scgarage.schema import UNS_KEY
+    with loading():
+        from scgarage.augmentation import augment as add_cells
+        from scgarage.augmentation import augmentation_evidence
+        from scgarage.io import write_h5ad
+        from scgarage.models import load
+        from scgarage.schema import UNS_KEY
 
     fitted = load(model)
     adata = read.read(data, labels_key=labels_key)
@@ -264,7 +267,8 @@ def run_models(name: str | None = None) -> None:
     name
         Model to describe.
     """
-    from scgarage.models import MODELS, model_class
+    with loading():
+        from scgarage.models import MODELS, model_class
 
     if name is None:
         width = max(map(len, MODELS))

@@ -9,7 +9,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-import scanpy as sc
 import scipy.io
 import scipy.sparse as sp
 from anndata import AnnData
@@ -23,6 +22,8 @@ _TRIPLE = {"matrix": ("matrix.mtx",), "barcodes": ("barcodes.tsv",), "features":
 
 def read_10x_h5(path: Path) -> AnnData:
     """Read a Cell Ranger HDF5 file, version 2 or 3; only the features of type "Gene Expression" are kept."""
+    import scanpy as sc
+
     expected = "a 10x HDF5 file"
     with reading(path, expected), _allow_repeated_names():
         _check_is_10x(path)

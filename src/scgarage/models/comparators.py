@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
 
 from scgarage.errors import InputError
 from scgarage.io.cells import counts_from_log_expr, log1p_cp10k
@@ -184,6 +183,8 @@ class Smote(GenerativeModel):
 
     def learn(self, data: TrainingData, validation: ValidationData | None, options: FitOptions) -> Learned:  # noqa: ARG002
         """Keep the training cells and find their neighbours."""
+        from sklearn.neighbors import NearestNeighbors
+
         every = data.values if data.totals is None else log1p_cp10k(data.values)
         cells, order = KeptCells.of(every, data.labels, len(data.types))
         points = data.log_expr[order]

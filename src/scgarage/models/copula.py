@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import cholesky
 from scipy.special import betainc, ndtr, ndtri, psi
-from scipy.stats import nbinom
-from sklearn.covariance import ledoit_wolf
 
 from scgarage.errors import InputError
 from scgarage.models.base import FitOptions, GenerativeModel, Learned, draw_by_type
@@ -116,6 +114,8 @@ class NegativeBinomialMarginals:
         self, levels: NDArray[np.float64], labels: NDArray[np.int64], genes: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Return the counts at cumulative probabilities above the zero level; all arrays (n,)."""
+        from scipy.stats import nbinom
+
         mean, theta = self._of(labels, genes)
         # A level that rounds to one has no finite quantile.
         below_one = np.minimum(levels, 1 - 1e-12)
@@ -244,6 +244,8 @@ def shrunk_correlation(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     ----------
     Ledoit & Wolf, Journal of Multivariate Analysis 2004, doi:10.1016/S0047-259X(03)00096-4.
     """
+    from sklearn.covariance import ledoit_wolf
+
     # Genes on one scale first: the target of the shrinkage is a multiple of the identity.
     covariance, _ = ledoit_wolf((scores - scores.mean(axis=0)) / scores.std(axis=0), assume_centered=True)
     spread = np.sqrt(np.diag(covariance))

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
 
 from scgarage.errors import SamplingError
 from scgarage.io.cells import counts_from_log_expr
@@ -140,6 +139,8 @@ class LabelClassifier:
         cls, log_expr: sparse.csr_matrix, labels: NDArray[np.int64], *, n_components: int = 50, random_state: int = 0
     ) -> Self:
         """Fit on real training cells, log1p CP10k ``(n_cells, n_genes)``, with the number of each cell's type."""
+        from sklearn.linear_model import LogisticRegression
+
         components = Components.fit(log_expr, n_components, labels=labels.astype(str), random_state=random_state)
         scores = components.transform(log_expr)
         # Axes differ in variance by orders of magnitude; the solver converges on standardised scores.

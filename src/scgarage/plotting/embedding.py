@@ -7,7 +7,6 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-import scanpy as sc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -314,6 +313,8 @@ def _labels(cells: ad.AnnData, labels_key: str | None) -> NDArray[np.object_]:
 
 
 def _umap(scores: NDArray[np.float32], n_neighbors: int, random_state: int) -> NDArray[np.float32]:
+    import scanpy as sc
+
     table = ad.AnnData(obs=pd.DataFrame(index=[str(i) for i in range(len(scores))]), obsm={"X_pca": scores})
     with warnings.catch_warnings():
         # umap and numba announce deprecations and the one thread that a fixed seed costs: nothing to act on.

@@ -6,10 +6,8 @@ from typing import Any, Self
 
 import anndata as ad
 import numpy as np
-import scanpy as sc
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, svds
 
 from scgarage.errors import InputError
 from scgarage.pp.graph import communities
@@ -61,6 +59,8 @@ def select_hvg(log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: 
 
 def _by_dispersion(log_expr: sparse.csr_matrix | NDArray[np.floating], n_top_genes: int) -> NDArray[np.intp]:
     """Return the gene numbers, those of the largest normalised dispersion first."""
+    import scanpy as sc
+
     table = ad.AnnData(X=log_expr)
     with warnings.catch_warnings():
         # Few genes leave empty bins; pandas and numpy warn about their means, scanpy handles them.
@@ -237,6 +237,8 @@ def _axes(
     random_state: int,
 ) -> NDArray[np.float64]:
     """First right singular vectors of the centred, weighted rows, which are never made."""
+    from scipy.sparse.linalg import LinearOperator, svds
+
     root = np.sqrt(weights)
     operator = LinearOperator(
         values.shape,

@@ -7,7 +7,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from scgarage.errors import InputError
@@ -196,6 +195,8 @@ def _correlations(
 
 def spearman(first: NDArray[Any], second: NDArray[Any]) -> float:
     """Return the rank correlation of two lists of numbers; NaN when one is constant."""
+    from scipy.stats import spearmanr
+
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     return float(spearmanr(first, second).statistic)

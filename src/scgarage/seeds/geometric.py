@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
 
 from scgarage.errors import InputError
 from scgarage.pp import communities
@@ -101,6 +100,8 @@ def neighbour_distance(points: NDArray[np.floating[Any]], n_neighbors: int = 50)
     >>> neighbour_distance(np.array([[0.0], [1.0], [5.0]]), 1).tolist()
     [1.0, 1.0, 4.0]
     """
+    from sklearn.neighbors import NearestNeighbors
+
     k = min(n_neighbors, len(points) - 1)
     if not k:
         return np.zeros(len(points))
@@ -151,6 +152,8 @@ def similarities(points: NDArray[np.floating[Any]], n_neighbors: int = 15) -> sp
     -------
     Symmetric CSR matrix with ones on the diagonal, shape ``(n_cells, n_cells)``.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     n_cells, k = len(points), min(n_neighbors, len(points) - 1)
     if not k:
         return sparse.csr_matrix(np.ones((n_cells, n_cells)))

@@ -4,7 +4,7 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 from scgarage.io.cells import log1p_cp10k
-from scgarage.models.garage.redraw import FLOOR, N_REDRAWS, DistanceFloor, Fingerprints, redraw
+from scgarage.models.garage.redraw import FLOOR, N_REDRAWS, DistanceFloor, Fingerprints, _nearest, redraw
 
 
 def cells_copies(n_cells=300, n_genes=40, seed=0):
@@ -172,3 +172,15 @@ def test_a_generator_that_only_copies_is_given_up_with_a_warning(guards):
         made, refused = redraw(cells_redraw(0)[:2], lambda rows: cells_redraw(0)[: len(rows)], guards, log1p_cp10k)
     assert made.shape == (2, 50)
     assert refused["refused_copies"] == 2 * N_REDRAWS
+
+
+def test_few_and_many_cells_find_the_same_neighbours(monkeypatch):
+    rng = np.random.default_rng(0)
+    known, points = (rng.normal(size=(n, 20)).astype(np.float32) for n in (300, 80))
+    points[:3] = known[[7, 9, 11]]
+    few = _nearest(points, known)
+    monkeypatch.setattr("scgarage.models.garage.redraw.AT_ONCE", 0)
+    many = _nearest(points, known)
+    np.testing.assert_array_equal(few[1], many[1])
+    assert few[1][:3].tolist() == [7, 9, 11]
+    np.testing.assert_allclose(few[0], many[0], rtol=1e-6, atol=1e-3)

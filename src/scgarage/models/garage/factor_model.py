@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils.extmath import randomized_svd
 
 from scgarage.errors import InputError
 from scgarage.io.cells import log1p_cp10k
@@ -147,6 +145,8 @@ class Groups:
 
     def assign(self, log_expr: sparse.csr_matrix, types: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the groups of other cells with known types, (n_cells,)."""
+        from sklearn.neighbors import KNeighborsClassifier
+
         points, mine = self.components.transform(log_expr), self.parent[self.codes]
         codes = np.empty(len(types), dtype=np.int64)
         for kind in np.unique(types):
@@ -158,6 +158,8 @@ class Groups:
 
 def _divided(points: NDArray[np.float32], found: NDArray[np.int64], smallest: int) -> NDArray[np.int64]:
     """Return the groups of one type, from 0; small communities that are left over make one together or join others."""
+    from sklearn.neighbors import KNeighborsClassifier
+
     names, sizes = np.unique(found, return_counts=True)
     large = names[(sizes >= smallest) & (names > 0)]
     groups = np.where(np.isin(found, large), found, 0)
@@ -275,6 +277,8 @@ class SpreadWithinTypes:
 
 
 def _leading_axes(cells: NDArray[np.float32], random_state: int) -> NDArray[np.float32]:
+    from sklearn.utils.extmath import randomized_svd
+
     n_axes = min(N_AXES, len(cells) // 3)
     centred = cells - cells.mean(axis=0)
     axes: NDArray[np.float32] = randomized_svd(centred, n_axes, n_iter=3, random_state=random_state)[2].T

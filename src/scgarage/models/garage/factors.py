@@ -6,7 +6,6 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, special
-from sklearn.utils.extmath import randomized_svd
 
 from scgarage.models.garage.compiled import (
     LOWER_TAIL,
@@ -198,6 +197,8 @@ class Factors:
         Expected scores are weaker than scores: to first order their covariances are
         :math:`v_j v_k w_j^T w_k` with their own variances :math:`v`, since :math:`\mathrm{Cov}(E[z_j | c], z_j) = v_j`.
         """
+        from sklearn.utils.extmath import randomized_svd
+
         spread = np.sqrt(np.maximum((expected**2).mean(axis=0), 1e-4))
         scaled = expected / spread
         _, scale, axes = randomized_svd(scaled, n_factors, n_iter=2, random_state=int(rng.integers(2**31)))

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -46,6 +45,8 @@ def choose_jitter(
     latent: Latent, validation: NDArray[np.float32] | None, candidates: Sequence[float], rng: np.random.Generator
 ) -> float:
     """Return the smallest jitter at which positions are no nearer to training than to validation cells."""
+    from sklearn.neighbors import NearestNeighbors
+
     if validation is None or len(validation) < MIN_VALIDATION or not len(latent.seeds):
         return float(candidates[-1])
     scale, train = latent.scale(), latent.positions

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
 
 from scgarage.errors import InputError
 from scgarage.models.garage.strata import Strata
@@ -46,6 +45,8 @@ def cluster(log_expr: sparse.csr_matrix, *, resolution: float, random_state: int
 
 
 def _nearest(points: NDArray[np.float32]) -> NDArray[np.int64]:
+    from sklearn.neighbors import NearestNeighbors
+
     near: NDArray[np.int64] = (
         NearestNeighbors(n_neighbors=min(N_NEAREST, len(points) - 1)).fit(points).kneighbors(return_distance=False)
     )
@@ -206,6 +207,8 @@ class Latent:
         n_neighbours: int,
     ) -> Self:
         """Estimate from draws of the training cells' positions."""
+        from sklearn.neighbors import NearestNeighbors
+
         centre = draws.mean(axis=0, dtype=np.float64)
         mean = strata.expected_means(centre, codes)
         depth = np.tile([centre[:, -1].min(), centre[:, -1].max()], (len(mean), 1))

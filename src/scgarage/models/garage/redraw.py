@@ -8,7 +8,6 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
 
 from scgarage.errors import InputError
 from scgarage.pp import Components
@@ -92,18 +91,38 @@ class DistanceFloor:
         if not len(self.points) or not log_expr.shape[0]:
             return np.zeros(log_expr.shape[0], dtype=np.bool_)
         points = self.components.transform(log_expr[:, self.genes])
-        distance, nearest = NearestNeighbors(n_neighbors=1).fit(self.points).kneighbors(points)
-        return np.asarray(distance[:, 0] < self.reach[nearest[:, 0]], dtype=np.bool_)
+        distance, nearest = _nearest(points, self.points)
+        return np.asarray(distance < self.reach[nearest], dtype=np.bool_)
+
+
+AT_ONCE = 2**22
+"""Distances up to which a few cells are compared without scikit-learn, which takes half a second to load."""
+
+
+def _nearest(points: NDArray[np.float32], known: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the distance of each point to the nearest of the known ones, and the number of that, (n_cells,) each."""
+    if len(points) * len(known) > AT_ONCE:
+        from sklearn.neighbors import NearestNeighbors
+
+        distance, nearest = NearestNeighbors(n_neighbors=1).fit(known).kneighbors(points)
+        return distance[:, 0], nearest[:, 0]
+    mine, theirs = points.astype(np.float64), known.astype(np.float64)
+    found = ((theirs**2).sum(axis=1) - 2 * mine @ theirs.T).argmin(axis=1)
+    return np.linalg.norm(mine - theirs[found], axis=1), found
 
 
 def _to_other(points: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the distance of each cell to the nearest other one, (n_cells,)."""
+    from sklearn.neighbors import NearestNeighbors
+
     distance: NDArray[np.float64] = NearestNeighbors(n_neighbors=2).fit(points).kneighbors(points)[0][:, 1]
     return distance
 
 
 def _quantile_of_real(points: NDArray[np.float32], rng: np.random.Generator) -> float:
     """Return the share of the reach that :data:`REAL_SHARE` of one half of the cells break with the other half."""
+    from sklearn.neighbors import NearestNeighbors
+
     order = rng.permutation(len(points))
     known, fresh = points[order[: len(order) // 2 + 1]], points[order[len(order) // 2 + 1 :]]
     distance, nearest = NearestNeighbors(n_neighbors=1).fit(known).kneighbors(fresh)
