@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scgarage.errors import InputError
 from scgarage.io.matrix import compact
-from scgarage.io.values import counts_from_log_normalised
+from scgarage.io.recovery import counts_from_log_normalised
 from scgarage.schema import COUNTS_LAYER, UNS_KEY
 
 _MARKERS_PER_TYPE = 0.05

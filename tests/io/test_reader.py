@@ -150,7 +150,7 @@ def test_log_values_alone_are_read_without_a_warning(adata, tmp_path):
 
 def test_linear_values_are_described_in_a_warning(adata, tmp_path):
     ad.AnnData(adata.X * 123.4567, obs=adata.obs, var=adata.var).write_h5ad(tmp_path / "cells.h5ad")
-    with pytest.warns(UserWarning, match=r"looks like linear CPM.*log-transform with sc\.pp\.log1p"):
+    with pytest.warns(UserWarning, match=r"looks like linear CPM.*sg\.pp\.prepare"):
         assert read(tmp_path / "cells.h5ad").uns["scgarage"]["value_kind"] == "unknown"
 
 

@@ -89,8 +89,9 @@ def test_a_base_is_passed_on_and_recorded(counts):
     found = recover_counts(adata, base=2)
     assert (found.X != counts.X).nnz == 0
     assert found.uns["scgarage"]["recovered"]["base"] == 2.0
+    assert (recover_counts(adata).X != counts.X).nnz == 0, "the base is found"
     with pytest.raises(InputError, match="the values do fit base=2"):
-        recover_counts(adata)
+        recover_counts(adata, base=math.e)
 
 
 def test_approximate_counts_are_reported():

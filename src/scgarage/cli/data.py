@@ -1,7 +1,8 @@
 """The commands ``prepare`` and ``impute``."""
 
+import math
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 from scgarage.cli.options import ReadOptions, check_outputs, loading, say
 
@@ -12,14 +13,18 @@ def run_prepare(
     labels_key: str = "cell_type",
     no_labels: bool = False,
     layer: str | None = None,
+    round: Literal["nearest", "stochastic"] | None = None,
+    log_base: float | Literal["e"] | None = None,
+    target_sum: float | None = None,
+    random_state: int = 0,
     read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
     overwrite: bool = False,
 ) -> None:
     """Put right what other commands would refuse in a file of cells, and write it as h5ad.
 
-    Counts are looked for where X holds none (layers, raw, or recovered from logarithms), names that occur twice are
-    numbered, cells without a label or without expression are dropped. Everything done is said; the file that was given
-    stays as it is.
+    Counts are looked for where X holds none (layers, raw, or recovered from logarithms of any base), names that occur
+    twice are numbered, cells without a label or without expression are dropped. Everything done is said; the
+    file that was given stays as it is.
 
     Parameters
     ----------
@@ -33,6 +38,15 @@ def run_prepare(
         Look at no cell types.
     layer
         Layer to take the values from, instead of looking for counts.
+    round
+        Round fractional counts, as of ambient removal or transcript quantification: to the nearest whole number, or
+        stochastic, up with the probability that the fraction says.
+    log_base
+        Base of the logarithm, e, 2 or 10, where the values do not show it.
+    target_sum
+        Total of each cell before the logarithm, such as 1e4 or 1e6, where the values do not show it.
+    random_state
+        Seed of stochastic rounding.
     read
         How to read text files.
     overwrite
@@ -47,7 +61,15 @@ def run_prepare(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="(Variable|Observation) names are not unique|.*, X: ")  # mended below
         adata = read.read(data, labels_key=labels_key)
-        cells = prepare(adata, labels_key=None if no_labels else labels_key, layer=layer)
+        cells = prepare(
+            adata,
+            labels_key=None if no_labels else labels_key,
+            layer=layer,
+            rounding=round,
+            log_base=math.e if log_base == "e" else log_base,
+            target_sum=target_sum,
+            random_state=random_state,
+        )
     write_h5ad(cells, out, overwrite=overwrite)
     record = cells.uns["scgarage"]
     for sentence in record["prepared"] or ["nothing had to be done"]:

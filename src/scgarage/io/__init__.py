@@ -4,13 +4,8 @@ from scgarage.io.atomic import atomic_output, check_output, read_whole
 from scgarage.io.cells import guard
 from scgarage.io.matrix import Matrix, as_matrix
 from scgarage.io.reader import read
-from scgarage.io.values import (
-    RecoveredCounts,
-    counts_from_log_normalised,
-    describe_values,
-    detect_value_kind,
-    find_alternative,
-)
+from scgarage.io.recovery import RecoveredCounts, counts_from_log_normalised
+from scgarage.io.values import describe_values, detect_value_kind, find_alternative
 from scgarage.io.write import write_csv, write_h5ad
 
 __all__ = [

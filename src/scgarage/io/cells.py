@@ -1,8 +1,9 @@
 """The one bridge from AnnData to arrays: checked values, log1p CP10k, labels, genes."""
 
+import math
 import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NoReturn, TypeVar, cast
 
@@ -15,7 +16,7 @@ from scipy import sparse
 from scgarage.errors import InputError, examples, listed
 from scgarage.io.gene_names import explain_mismatch
 from scgarage.io.matrix import Matrix, as_matrix, column_sums, find_values, row_sums
-from scgarage.io.values import describe_values, detect_value_kind, find_alternative
+from scgarage.io.values import Values, find_alternative, name_of_logarithm, recognise_values
 from scgarage.schema import REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, ValueKind
 
 TARGET_SUM = 1e4
@@ -335,8 +336,9 @@ def value_kind(adata: AnnData, layer: str | None = None) -> ValueKind:
     """Tell what the expression values of a data set are.
 
     The values themselves are looked at, for a record goes stale when ``X`` is normalised in place.
-    ``uns["scgarage"]["value_kind"] == "log-normalised"`` decides only where the values leave it open
-    ("unknown"): so a user can say that unusual values are logarithms. It speaks of ``X`` and not of layers.
+    ``uns["scgarage"]["value_kind"]``, ``"log-normalised"`` or ``"counts"``, decides only where the values leave it open
+    ("unknown"): so a user can say that unusual values are logarithms, or whole numbers counts. So does the record that
+    ``sc.pp.log1p`` leaves in ``uns["log1p"]``. Both speak of ``X`` and not of layers.
 
     Parameters
     ----------
@@ -397,10 +399,16 @@ def validate_expression(
     _check_values(adata, X, layer, accept)
     if "scaled" not in accept:
         _check_totals(adata, X, warn_silent_genes=warn_silent_genes)
-    kind = _kind_of(adata, X, layer)
-    if kind not in accept:
-        _refuse_kind(adata, X, layer, kind, accept)
-    return kind
+    values = recognise(adata, X, layer)
+    if values.kind not in accept:
+        _refuse_kind(adata, values, layer, accept)
+    if values.kind == "log-normalised" and values.base not in (None, math.e):
+        msg = (
+            f"{_matrix_name(layer)} holds {name_of_logarithm(values.base, values.target_sum)}; natural logarithms are "
+            "expected, as of sc.pp.log1p; sg.pp.prepare (scgarage prepare) makes counts of them, or log1p CP10k"
+        )
+        raise InputError(msg)
+    return values.kind
 
 
 def match_genes(adata: AnnData, var_names: Collection[str], *, what: str = "the data") -> AnnData:
@@ -441,11 +449,30 @@ def match_genes(adata: AnnData, var_names: Collection[str], *, what: str = "the 
     raise InputError(msg)
 
 
-def _kind_of(adata: AnnData, X: Matrix, layer: str | None) -> ValueKind:
-    kind = detect_value_kind(X)
+def recognise(adata: AnnData, X: Matrix, layer: str | None) -> Values:
+    """Tell what values are, also from what the data set says of its ``X`` where they leave it open."""
+    values = recognise_values(X)
+    if layer is not None:
+        return values
     record = adata.uns.get(UNS_KEY)
-    said = record.get("value_kind") if isinstance(record, Mapping) and layer is None else None
-    return "log-normalised" if kind == "unknown" and said == "log-normalised" else kind
+    said = record.get("value_kind") if isinstance(record, Mapping) else None
+    if values.what == "rounded":
+        return replace(values, kind="counts", what="counts") if said == "counts" else values
+    logged = adata.uns.get("log1p")
+    if isinstance(logged, Mapping) and (values.what == "unclear" or (values.what == "logarithms" and not values.known)):
+        base = logged.get("base")
+        base = math.e if base is None else float(np.asarray(base).reshape(-1)[0])
+        how = f"uns['log1p'] says: {name_of_logarithm(base, None)}"
+        return replace(
+            values, kind="log-normalised", what="logarithms", base=base, sentence=f"{values.sentence}; {how}"
+        )
+    if values.kind == "unknown" and said == "log-normalised":
+        return replace(values, kind="log-normalised", what="logarithms")
+    return values
+
+
+def _kind_of(adata: AnnData, X: Matrix, layer: str | None) -> ValueKind:
+    return recognise(adata, X, layer).kind
 
 
 def _check_unique(names: "pd.Index[str]", noun: str, remedy: str) -> None:
@@ -493,21 +520,18 @@ def _check_totals(adata: AnnData, X: Matrix, *, warn_silent_genes: bool) -> None
         warnings.warn(msg, UserWarning, stacklevel=3)
 
 
-def _refuse_kind(
-    adata: AnnData, X: Matrix, layer: str | None, kind: ValueKind, accept: Collection[ValueKind]
-) -> NoReturn:
+def _refuse_kind(adata: AnnData, values: Values, layer: str | None, accept: Collection[ValueKind]) -> NoReturn:
     """Raise the error that says what the values are and where or how to get what is needed."""
-    values = describe_values(X)
     hint = find_alternative(adata, accept, layer=layer)
-    if hint is None and kind == "log-normalised" and "counts" in accept:
+    if hint is None and values.kind == "log-normalised" and "counts" in accept:
         hint = "recover the counts with sg.pp.recover_counts(adata)"
-    elif hint is None and kind == "counts" and "log-normalised" in accept:
+    elif hint is None and values.kind == "counts" and "log-normalised" in accept:
         hint = "normalise with sc.pp.normalize_total(adata, target_sum=1e4) and sc.pp.log1p(adata)"
-    elif hint is None and kind == "unknown" and "log1p" not in values:
+    elif hint is None and values.what in ("unclear", "shares"):
         record = f'adata.uns["{UNS_KEY}"] = {{"value_kind": "log-normalised"}}'
         hint = f"if they are logarithms after all, say so: {record}"
     needed = " or ".join(accept)
-    msg = f"{_matrix_name(layer)} cannot be used ({values}); expected: {needed}{f'; {hint}' if hint else ''}"
+    msg = f"{_matrix_name(layer)} cannot be used ({values.sentence}); expected: {needed}{f'; {hint}' if hint else ''}"
     raise InputError(msg)
 
 

@@ -16,11 +16,12 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from scgarage.errors import InputError, MissingExtraError, check_not_empty, listed, reading
+from scgarage.io.cells import value_kind
 from scgarage.io.gene_names import transposed_because
 from scgarage.io.matrix import as_matrix, compact
 from scgarage.io.tables import GenesAs, add_labels, as_text_labels, read_table
 from scgarage.io.tenx import read_10x_h5, read_10x_mtx
-from scgarage.io.values import describe_values, detect_value_kind, find_alternative
+from scgarage.io.values import describe_values, find_alternative
 from scgarage.schema import UNS_KEY
 
 
@@ -270,7 +271,7 @@ def _read_format(path: Path, *, layer: str | None, header: bool, table_options: 
 def _record_value_kind(adata: AnnData, path: Path) -> None:
     """Write the file's name and what its values are to ``uns["scgarage"]``, beside what an earlier run wrote there."""
     try:
-        kind = detect_value_kind(adata.X)
+        kind = value_kind(adata)
     except InputError as error:
         msg = f"{path}: {error}"
         raise InputError(msg) from error

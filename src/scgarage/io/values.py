@@ -1,9 +1,9 @@
-"""What the values of a matrix are, where else counts lie, and how counts come back from logarithms."""
+"""What the values of a matrix are, and where else counts lie."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,14 +12,58 @@ from numpy.typing import NDArray
 
 from scgarage.errors import InputError
 from scgarage.io.matrix import Matrix, as_matrix, find_values, row_chunks, row_sums, stored_values
-from scgarage.schema import ValueKind
+from scgarage.schema import UNS_KEY, ValueKind
 
 _MAX_LOG = 30.0
 """log2(x + 1) of a billion is 30: larger values are not logarithms of expression."""
 
+BASES = (math.e, 2.0, 10.0)
+"""Bases of logarithms that are looked for."""
+
 _NEARLY_WHOLE = 1e-3
-_SAME_TOTAL = 1e-3
+_NOISE = 3e-5
+_SAMPLED_CELLS = 1000
+_ENOUGH_CELLS = 10
+_EQUAL = 0.01
+_EQUAL_LOGS = 0.05
+_CLEARER = 3.0
 _MULTIPLE = 0.05
+_UNEQUAL = 1.0
+_LEAST_SUM = 50.0
+"""Nobody normalises cells to fewer counts."""
+
+
+What = Literal["counts", "noisy", "fractional", "rounded", "logarithms", "linear", "shares", "scaled", "unclear"]
+
+
+@dataclass(frozen=True)
+class Values:
+    """What the values of a matrix are.
+
+    Attributes
+    ----------
+    kind
+        What models can do with them.
+    what
+        What they are in more detail: ``"noisy"`` are counts up to rounding noise, ``"fractional"`` those of transcript
+        quantification or ambient removal, ``"rounded"`` were normalised and then rounded, ``"linear"`` normalised and
+        not log-transformed.
+    sentence
+        The same in words.
+    base
+        Base of the logarithm, ``None`` when the values are no logarithms or do not tell.
+    target_sum
+        What the cells add up to, once logarithms are undone; ``None`` when they do not add up to the same.
+    known
+        Whether the values show what they are, so that no record needs to say it.
+    """
+
+    kind: ValueKind
+    what: What
+    sentence: str
+    base: float | None = None
+    target_sum: float | None = None
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -35,13 +79,14 @@ class _Summary:
 
 
 def detect_value_kind(X: Any) -> ValueKind:
-    """Tell what the values of an expression matrix are, from all of its non-zero values.
+    """Tell what the values of an expression matrix are.
 
-    - ``"counts"``: non-negative whole numbers.
+    - ``"counts"``: non-negative whole numbers, unless all cells have about the same total, or are multiples of one
+      large number each, as after normalising and rounding.
     - ``"scaled"``: some values are negative, as after z-scoring, regression or batch correction.
-    - ``"log-normalised"``: non-negative, mostly not whole, maximum between 1 and 30, and not linear values of
-      shallow data: cells do not all have the same total, and the values of a cell are not multiples of
-      its smallest one.
+    - ``"log-normalised"``: undone to base e, 2 or 10, all cells have the same total or the values of a cell are
+      multiples of its smallest one; or, where neither is so, the totals of the undone values vary no more than those
+      of data do and nothing speaks for fractional counts.
     - ``"unknown"``: anything else, such as RPKM or CPM that were not log-transformed, fractional counts, or
       values between 0 and 1. :func:`describe_values` says which.
 
@@ -67,7 +112,7 @@ def detect_value_kind(X: Any) -> ValueKind:
     >>> detect_value_kind(np.log1p(np.array([[0, 3], [1, 7]])))
     'log-normalised'
     """
-    return _classify(as_matrix(X))[0]
+    return recognise_values(X).kind
 
 
 def describe_values(X: Any) -> str:
@@ -80,50 +125,264 @@ def describe_values(X: Any) -> str:
 
     Returns
     -------
-    A phrase such as ``"non-negative, not whole numbers, maximum 23,456: looks like linear CPM / TPM / RPKM;
-    log-transform with sc.pp.log1p"``.
+    A phrase such as ``"non-negative, not whole numbers, maximum 23,456: every cell adds up to 1,000,000: looks like
+    linear CPM / TPM; log-transform with sc.pp.log1p"``.
 
     Raises
     ------
     InputError
         If ``X`` holds NaN or infinite values, or is not a numeric matrix.
     """
-    return _classify(as_matrix(X))[1]
+    return recognise_values(X).sentence
 
 
-def _classify(X: Matrix) -> tuple[ValueKind, str]:
-    """Return the kind of the values and a sentence about them."""
-    summary = _summarise(X)
+def recognise_values(X: Any) -> Values:
+    """Tell what the values of a matrix are, with base and target sum of logarithms, see :func:`detect_value_kind`."""
+    matrix = as_matrix(X)
+    summary = _summarise(matrix)
     top = f"maximum {summary.maximum:,.4g}" if summary.maximum < 1e4 else f"maximum {summary.maximum:,.0f}"
     if summary.n_negative:
         found = f"{summary.n_negative:,} negative values, minimum {summary.minimum:,.4g}, {top}"
-        return "scaled", f"{found}: looks scaled (z-scores), regressed or batch-corrected"
+        return Values("scaled", "scaled", f"{found}: looks scaled (z-scores), regressed or batch-corrected")
+    sample = _sample(matrix)
     if summary.n_whole == summary.n_values:
-        return "counts", f"non-negative whole numbers, {top}: counts"
-    unusual = _unusual(X, summary)
-    found = f"non-negative, not whole numbers, {top}"
-    if unusual is not None:
-        return "unknown", f"{found}: {unusual}"
-    return "log-normalised", f"{found}: looks log-normalised"
+        reason = _rounded_because(sample)
+        if reason is None:
+            return Values("counts", "counts", f"non-negative whole numbers, {top}: counts")
+        said = f'adata.uns["{UNS_KEY}"] = {{"value_kind": "counts"}}'
+        advice = f"normalised and then rounded, no counts; use the counts; if they are counts after all, say so: {said}"
+        return Values("unknown", "rounded", f"non-negative whole numbers, {top}: {reason}: {advice}")
+    return _of_fractions(sample, summary, f"non-negative, not whole numbers, {top}")
 
 
-def _unusual(X: Matrix, summary: _Summary) -> str | None:
-    """Say what non-negative values that are not all whole are, None when they look log-normalised."""
-    whole = summary.n_whole / summary.n_values
+def _of_fractions(sample: sp.csr_matrix, summary: _Summary, found: str) -> Values:
+    """Tell what non-negative values are that are not all whole."""
     if summary.n_nearly_whole > 0.99 * summary.n_values:
-        return "within 0.001 of whole numbers: counts with rounding noise; round them with np.rint"
-    if whole > 0.5:
-        fractional = "fractional counts (from transcript quantification or ambient removal); round them with np.rint"
-        return f"{whole:.0%} of the values are whole, as in {fractional}"
+        how = "within 0.001 of whole numbers: counts with rounding noise; sg.pp.prepare (scgarage prepare) rounds them"
+        return Values("unknown", "noisy", f"{found}: {how}")
+    whole = summary.n_whole / summary.n_values
+    scale = _scale(sample, summary)
+    if scale is not None and (scale.equal or scale.base is not None or not _whole_in_most_cells(sample)):
+        return _normalised(scale, summary, found)
+    if whole > 0.01 and _whole_numbers_differ(sample):
+        return _fractional(found, f"{whole:.0%} of the values are whole")
+    below = _just_below_whole(sample)
+    if below is not None:
+        return _fractional(found, below)
     if summary.maximum < 1 + _NEARLY_WHOLE:
-        return "between 0 and 1: looks like min-max scaled values or proportions; use the values before that"
+        how = "between 0 and 1: looks like min-max scaled values or proportions; use the values before that"
+        return Values("unknown", "shares", f"{found}: {how}")
     if summary.maximum >= _MAX_LOG:
-        return "looks like linear CPM / TPM / RPKM; log-transform with sc.pp.log1p"
-    if _same_totals(X):
-        return "every cell has the same total: normalised and not log-transformed; use sc.pp.log1p"
-    if _multiples_of_smallest(X):
-        return "multiples of each cell's smallest value: normalised and not log-transformed; use sc.pp.log1p"
+        how = (
+            "the cells have different totals, so these are linear CPM / TPM / RPKM of some of the genes or fractional "
+            "counts; log-transform the former with sc.pp.log1p, round the latter with sg.pp.prepare(rounding=) "
+            "(scgarage prepare --round)"
+        )
+        return Values("unknown", "unclear", f"{found}: {how}")
+    totals = row_sums(_undone(sample, math.e))
+    if np.median(totals) < _LEAST_SUM or _spread(totals) > _UNEQUAL * max(1.0, 1.5 * _spread(row_sums(sample))):
+        how = (
+            "undone as logarithms, the cells would have totals that are too different or too small, so these may be "
+            "fractional counts; round them with sg.pp.prepare(rounding=) (scgarage prepare --round), or say the base: "
+            "prepare(log_base=) (--log-base)"
+        )
+        return Values("unknown", "unclear", f"{found}: {how}")
+    how = "looks log-normalised; base and target sum cannot be told from it"
+    return Values("log-normalised", "logarithms", f"{found}: {how}", known=False)
+
+
+def _fractional(found: str, reason: str) -> Values:
+    how = (
+        f"{reason}, as in fractional counts (from transcript quantification or ambient removal); round them with "
+        "sg.pp.prepare(rounding=) (scgarage prepare --round stochastic)"
+    )
+    return Values("unknown", "fractional", f"{found}: {how}")
+
+
+def name_of_logarithm(base: float | None, target_sum: float | None) -> str:
+    """Return what logarithms are in words.
+
+    Examples
+    --------
+    >>> name_of_logarithm(2, 1e6)
+    'log2(x + 1), 1,000,000 per cell'
+    """
+    names = {math.e: "natural logarithms, log(x + 1)", 2.0: "log2(x + 1)", 10.0: "log10(x + 1)"}
+    name = "logarithms of unknown base" if base is None else names.get(base, f"logarithms of base {base:g} of x + 1")
+    return f"{name}, {_about(target_sum)} per cell" if target_sum else f"{name}, target sum not known"
+
+
+def _about(target: float) -> str:
+    power = 10.0 ** round(math.log10(target))
+    return f"{power:,.0f}" if abs(target / power - 1) < _EQUAL and power > 1 else f"{target:,.4g}"
+
+
+# ---------------------------------------------------------------------- evidence
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """On which scale values are multiples, or add up to the same in all cells."""
+
+    base: float | None  # None for linear values
+    target_sum: float | None
+    equal: bool  # the cells have one total
+    raw: bool = False  # logarithms of whole numbers, not normalised
+
+
+def _normalised(scale: _Scale, summary: _Summary, found: str) -> Values:
+    """Say what values with a known scale are."""
+    if scale.base is not None:
+        name = name_of_logarithm(scale.base, scale.target_sum)
+        name = name.replace("target sum not known", "not normalised") if scale.raw else name
+        how = f"looks log-normalised ({name})"
+        return Values("log-normalised", "logarithms", f"{found}: {how}", scale.base, scale.target_sum)
+    if scale.equal and scale.target_sum is not None:
+        total = f"every cell has the same total, {_about(scale.target_sum)}"
+        like = "linear CPM / TPM / RPKM" if summary.maximum >= _MAX_LOG else "normalised"
+        how = f"{total}: {like}, not log-transformed; sg.pp.prepare (scgarage prepare) makes counts or logarithms of it"
+    else:
+        how = (
+            "multiples of each cell's smallest value: looks like linear CPM / TPM / RPKM, not log-transformed; "
+            "sg.pp.prepare (scgarage prepare) makes counts of it"
+        )
+    return Values("unknown", "linear", f"{found}: {how}", None, scale.target_sum)
+
+
+def _sample(X: Matrix) -> sp.csr_matrix:
+    """Return up to a thousand cells, evenly spaced, without empty ones, CSR float64."""
+    step = max(1, X.shape[0] // _SAMPLED_CELLS)
+    rows = sp.csr_matrix(X[::step], dtype=np.float64, copy=True)
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    return rows[np.diff(rows.indptr) > 0]
+
+
+def _undone(rows: sp.csr_matrix, base: float | None) -> sp.csr_matrix:
+    """Undo logarithms of one plus a value; linear values (None) stay."""
+    if base is None:
+        return rows
+    undone = rows.copy()
+    undone.data = np.expm1(np.minimum(rows.data * math.log(base), 300.0))
+    return undone
+
+
+def _scale(rows: sp.csr_matrix, summary: _Summary) -> _Scale | None:
+    """Find the scale on which all cells have one total or the values of a cell are multiples of its smallest."""
+    if rows.shape[0] < 2:
+        return None
+    bases = (None, *BASES) if summary.maximum < 2 * _MAX_LOG else (None,)
+    undone = {base: _undone(rows, base) for base in bases}
+    for base in bases[1:]:
+        if _are_whole(undone[base]):
+            return _Scale(base, None, equal=False, raw=True)
+    totals = {base: row_sums(values) for base, values in undone.items()}
+    multiples = {base: _share_of_multiples(values) for base, values in undone.items()}
+    equal = _clearest({base: _spread(values) for base, values in totals.items()}, n_cells=rows.shape[0])
+    if equal is not False:
+        return _Scale(equal, float(np.median(totals[equal])), equal=True)
+    shares = {base: share for base, share in multiples.items() if share is not None}
+    if shares:
+        best = max(shares, key=lambda name: shares[name])
+        if shares[best] > 0.9:
+            return _Scale(best, None, equal=False)
     return None
+
+
+def _clearest(spreads: dict[float | None, float], *, n_cells: int) -> float | Literal[False] | None:
+    """Return the scale on which the totals are equal, and clearly more so than on the others; False for none."""
+    best = min(spreads, key=lambda name: spreads[name])
+    others = [spread for name, spread in spreads.items() if name != best]
+    limit = (_EQUAL if best is None else _EQUAL_LOGS) if n_cells >= _ENOUGH_CELLS else _NEARLY_WHOLE
+    clear = not others or min(others) > _CLEARER * spreads[best] + 1e-9
+    return best if n_cells > 2 and spreads[best] < limit and clear else False
+
+
+def _spread(totals: NDArray[np.float64]) -> float:
+    """Return the range of the middle 80 % of totals, relative to their median."""
+    low, middle, high = np.quantile(totals, [0.1, 0.5, 0.9]) if totals.size else (0.0, 1.0, 0.0)
+    return float((high - low) / middle)
+
+
+def _are_whole(rows: sp.csr_matrix) -> bool:
+    """Tell whether values are whole numbers up to the precision of float32, of any size that allows to tell."""
+    values = rows.data[rows.data < 1e4]
+    if values.size < 2 or values.max() < 1.5:
+        return False
+    gap = np.abs(values - np.rint(values))
+    return bool((gap < 1e-3 + 1e-5 * values).mean() > 0.99)
+
+
+def _share_of_multiples(rows: sp.csr_matrix) -> float | None:
+    """Return the share of values that are multiples of their cell's smallest, None where too few tell."""
+    smallest = np.minimum.reduceat(rows.data, rows.indptr[:-1])
+    ratio = rows.data / np.repeat(smallest, np.diff(rows.indptr))
+    ratio = ratio[(ratio > 1.5) & (ratio < 100)]
+    if ratio.size < 10:
+        return None
+    # Half the tolerance at small ratios, where chance and a scale that is off agree most easily with whole numbers.
+    near = np.abs(ratio - np.rint(ratio)) < np.minimum(_MULTIPLE, 0.004 * ratio + 0.01)
+    return float(near.mean())
+
+
+def _whole_numbers_differ(rows: sp.csr_matrix) -> bool:
+    """Tell whether several whole numbers occur, not only one at which values were clipped."""
+    return np.unique(rows.data[rows.data == np.rint(rows.data)]).size > 1
+
+
+def _whole_in_most_cells(rows: sp.csr_matrix) -> bool:
+    """Tell whether most cells hold whole numbers beside others, which one factor for each cell would not make."""
+    whole = sp.csr_matrix((rows.data == np.rint(rows.data), rows.indices, rows.indptr), shape=rows.shape)
+    share = row_sums(whole) / np.diff(rows.indptr)
+    return bool((share > 0).mean() > 0.5 and 0.05 < share.mean() < 1)
+
+
+def _just_below_whole(rows: sp.csr_matrix) -> str | None:
+    """Say that values pile up just below whole numbers, as when some per cent were taken off counts; else None."""
+    share = np.mod(rows.data[rows.data < 3.5], 1.0)
+    below, above = int((share > 0.9).sum()), int(((share < 0.1) & (rows.data[rows.data < 3.5] > 1)).sum())
+    if share.size < 50 or below < 0.1 * share.size or below < 4 * above:
+        return None
+    below_share, above_share = below / share.size, above / share.size
+    return f"{below_share:.0%} of the values lie just below whole numbers and {above_share:.0%} just above"
+
+
+def _rounded_because(rows: sp.csr_matrix) -> str | None:
+    """Say why whole numbers are no counts but normalised values that were rounded; None when they are counts."""
+    if rows.shape[0] < _ENOUGH_CELLS:
+        return None
+    totals = row_sums(rows)
+    middle, spread = float(np.median(totals)), _spread(totals)
+    most_common = np.unique(totals, return_counts=True)[1].max() / totals.size
+    # Totals of counts vary at least as Poisson numbers do, unless cells were thinned to one depth exactly; in real data
+    # the middle 80 % span 0.7 of the median and more, in CP10k of cells deeper than that, rounded, 0.2 and less.
+    poisson = 2.56 / math.sqrt(middle)
+    if most_common < 0.5 and spread < max(0.4 * poisson, 0.2 if _is_power_of_ten(middle) else 0.0):
+        return f"every cell has about the same total, {_about(middle)}"
+    smallest = np.minimum.reduceat(rows.data, rows.indptr[:-1])
+    if np.median(smallest) < 3 or _spread(smallest) < _MULTIPLE:
+        return None
+    if (share := _share_of_rounded_multiples(rows, smallest)) > 0.8:
+        return f"the values of {share:.0%} of the cells are multiples of a number above 2"
+    return None
+
+
+def _is_power_of_ten(total: float) -> bool:
+    power = 10.0 ** round(math.log10(total))
+    return power >= 1e4 and abs(total / power - 1) < 0.1
+
+
+def _share_of_rounded_multiples(rows: sp.csr_matrix, smallest: NDArray[np.float64]) -> float:
+    """Return the share of cells whose small values are rounded multiples of one number, near their smallest."""
+    fits = []
+    for row in range(0, rows.shape[0], max(1, rows.shape[0] // 200)):
+        values = np.unique(rows.data[rows.indptr[row] : rows.indptr[row + 1]])
+        values = values[values < 10 * smallest[row]]
+        if values.size < 3 or smallest[row] < 3:
+            continue
+        unit = smallest[row] + np.linspace(-0.5, 0.5, 41)[:, None]
+        fits.append((np.abs(values - np.rint(values / unit) * unit) <= 0.51).all(axis=1).any())
+    return float(np.mean(fits)) if len(fits) >= _ENOUGH_CELLS else 0.0
 
 
 def _summarise(X: Matrix) -> _Summary:
@@ -154,7 +413,8 @@ def _summarise_block(values: NDArray[Any]) -> _Summary:
         n_whole = n_nearly_whole = values.size
     else:
         gap = np.abs(values - np.rint(values))
-        n_whole, n_nearly_whole = int(np.count_nonzero(gap == 0)), int(np.count_nonzero(gap < _NEARLY_WHOLE))
+        near = (gap < np.minimum(_NEARLY_WHOLE + _NOISE * values, 0.05)) & (values > 0.5)
+        n_whole, n_nearly_whole = int(np.count_nonzero(gap == 0)), int(np.count_nonzero(near))
     n_negative = int(np.count_nonzero(values < 0))
     return _Summary(values.size, n_whole, n_nearly_whole, n_negative, float(values.min()), float(values.max()))
 
@@ -169,30 +429,6 @@ def _refuse_not_finite(X: Matrix) -> None:
         f"column {column} (counted from 0); every value must be a finite number: remove or replace them"
     )
     raise InputError(msg)
-
-
-def _same_totals(X: Matrix) -> bool:
-    """Tell whether all cells with any expression have one total, as after normalising all genes."""
-    totals = row_sums(X)
-    totals = totals[totals > 0]
-    return bool(totals.size > 2 and np.ptp(totals) < _SAME_TOTAL * totals.mean())
-
-
-def _multiples_of_smallest(X: Matrix) -> bool:
-    """Tell whether the values of a cell are multiples of its smallest, as in counts / size factor."""
-    n_near = n_informative = 0
-    for _, block in row_chunks(X):
-        rows = sp.csr_matrix(block, dtype=np.float64)
-        rows.eliminate_zeros()
-        n_stored = np.diff(rows.indptr)
-        if rows.nnz == 0:
-            continue
-        smallest = np.minimum.reduceat(rows.data, rows.indptr[:-1][n_stored > 0])
-        ratio = rows.data / np.repeat(smallest, n_stored[n_stored > 0])
-        ratio = ratio[ratio > 1.5]
-        n_informative += ratio.size
-        n_near += int(np.count_nonzero(np.abs(ratio - np.rint(ratio)) < _MULTIPLE))
-    return n_informative >= 10 and n_near > 0.9 * n_informative
 
 
 def find_alternative(adata: AnnData, kinds: Collection[ValueKind], *, layer: str | None = None) -> str | None:
@@ -231,259 +467,3 @@ def other_matrices(adata: AnnData, layer: str | None) -> Iterator[tuple[str, Any
         yield "adata.X", adata.X, "leave layer out"
     if adata.raw is not None:
         yield "adata.raw", adata.raw.X, "use adata.raw.to_adata()"
-
-
-_FLOAT32_NOISE = 2.0**-22
-"""Relative error of a normalised value after a few operations in single precision."""
-
-_CERTAIN = 0.25
-"""Noise in counts up to which rounding gives the right count; the factor of the cell is uncertain as well."""
-
-_MAX_EXPONENT = 60.0
-_BASES = {"math.e": math.e, "2": 2.0, "10": 10.0}
-
-
-@dataclass(frozen=True)
-class RecoveredCounts:
-    """Counts and how well they fit.
-
-    Attributes
-    ----------
-    counts
-        Whole numbers, CSR float64, shape ``(n_cells, n_genes)``.
-    max_deviation
-        Largest distance of a tested value, in counts, from a whole number.
-    n_uncertain
-        Number of values so large that rounding of the input leaves the last count open.
-    first_uncertain
-        Smallest such count, 0 when there is none.
-    """
-
-    counts: sp.csr_matrix
-    max_deviation: float
-    n_uncertain: int
-    first_uncertain: int
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Result for a block of cells."""
-
-    counts: NDArray[np.float64]  # (n_stored,)
-    deviation: NDArray[np.float64]  # (n_rows,)
-    uncertain: NDArray[np.bool_]  # (n_stored,); rounding of the input leaves the last count open
-    n_informative: int
-    n_tested: int
-
-
-def counts_from_log_normalised(
-    X: Any, *, base: float = math.e, tolerance: float = 0.25, cell_names: Sequence[str] | None = None
-) -> RecoveredCounts:
-    r"""Recover counts from log-normalised values.
-
-    When :math:`x_{ij} = \log_b(1 + s_i n_{ij})` with counts :math:`n_{ij}` and one factor :math:`s_i` per
-    cell, and some gene of the cell has exactly one count, then :math:`s_i = \min_j (b^{x_{ij}} - 1)` over
-    the non-zero values and
-
-    .. math:: n_{ij} = (b^{x_{ij}} - 1) / s_i .
-
-    The result is accepted only when these ratios are whole numbers. Each value is tested against
-    ``tolerance`` unless the rounding of the input (decimals of a text file, float32) could itself move it
-    by more than half of the tolerance, which happens for large counts. The counts that pass give a more
-    precise :math:`s_i`, by weighted least squares, and all values of the cell are divided by that and
-    rounded. A cell whose smallest count is two or three has values at halves or thirds and is refused, and
-    so are averaged, imputed and batch-corrected values and logarithms of another base.
-
-    Parameters
-    ----------
-    X
-        log-normalised values, non-negative, sparse or dense, shape ``(n_cells, n_genes)``.
-    base
-        Base of the logarithm.
-    tolerance
-        Largest accepted distance from a whole number, in counts, above 0 and below 0.33.
-    cell_names
-        Names for error messages; row numbers when None.
-
-    Returns
-    -------
-    The counts, with the largest deviation.
-
-    Raises
-    ------
-    InputError
-        If a value is negative or not finite, if the values are no logarithms, or if the counts are not
-        whole numbers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> counts = np.array([[1, 4, 0], [2, 1, 7]])
-    >>> log_expr = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4)
-    >>> counts_from_log_normalised(log_expr).counts.toarray().astype(int).tolist()
-    [[1, 4, 0], [2, 1, 7]]
-    """
-    _check_arguments(base, tolerance)
-    matrix = as_matrix(X)
-    _check_values(matrix, base)
-    half_step = _half_step(matrix)
-    parts, blocks = [], []
-    for _, block in row_chunks(matrix):
-        rows = _as_rows(block)
-        rows.sort_indices()
-        part = _recover_rows(rows, base=base, tolerance=tolerance, half_step=half_step)
-        parts.append(part)
-        blocks.append(sp.csr_matrix((part.counts, rows.indices, rows.indptr), shape=rows.shape))
-    _check_fit(parts, matrix, base=base, tolerance=tolerance, cell_names=cell_names)
-    open_counts = np.concatenate([part.counts[part.uncertain] for part in parts])
-    return RecoveredCounts(
-        counts=sp.csr_matrix(sp.vstack(blocks, format="csr")),
-        max_deviation=float(max(part.deviation.max(initial=0.0) for part in parts)),
-        n_uncertain=open_counts.size,
-        first_uncertain=int(open_counts.min(initial=np.inf)) if open_counts.size else 0,
-    )
-
-
-def _check_arguments(base: float, tolerance: float) -> None:
-    if not base > 1:
-        msg = f"base={base!r} is not the base of a logarithm; pass a number above 1, such as math.e, 2 or 10"
-        raise InputError(msg)
-    if not 0 < tolerance < 0.33:
-        msg = f"tolerance={tolerance!r} must lie above 0 and below 0.33: at a third, a smallest count of 3 would pass"
-        raise InputError(msg)
-
-
-def _check_values(X: Matrix, base: float) -> None:
-    """Refuse values that cannot be logarithms of non-negative numbers."""
-    if 0 in X.shape:
-        msg = f"the matrix has shape {X.shape}; at least one cell and one gene are expected"
-        raise InputError(msg)
-    n_bad, _ = find_values(X, lambda values: ~(values >= 0) | np.isinf(values))
-    if n_bad:
-        msg = f"{n_bad:,} values are negative, NaN or infinite; log-normalised values are finite and not negative"
-        raise InputError(msg)
-    n_large, _ = find_values(X, lambda values: values * math.log(base) > _MAX_EXPONENT)
-    if n_large:
-        msg = f"{n_large:,} values are too large for logarithms; log-transform linear values (CPM, TPM) first"
-        raise InputError(msg)
-
-
-def _half_step(X: Matrix) -> float:
-    """Return half of the decimal step to which the values were rounded, 0 when they were not."""
-    values = stored_values(X)
-    sample = values[:: max(1, values.size // 100_000)]
-    sample = sample[sample > 0].astype(values.dtype if values.dtype.kind == "f" else np.float64)
-    if not sample.size:
-        return 0.0
-    resolution = np.spacing(sample).astype(np.float64)
-    for decimals in range(1, 6):
-        scaled = sample.astype(np.float64) * 10.0**decimals
-        if np.median(resolution) * 10.0**decimals > 0.05:
-            break  # a step this fine cannot be told from the number format
-        if np.all(np.abs(scaled - np.rint(scaled)) <= resolution * 10.0**decimals):
-            return float(0.5 * 10.0**-decimals)
-    return 0.0
-
-
-def _as_rows(block: Matrix) -> sp.csr_matrix:
-    rows = sp.csr_matrix(block, dtype=np.float64, copy=True)
-    rows.eliminate_zeros()
-    return rows
-
-
-def _recover_rows(rows: sp.csr_matrix, *, base: float, tolerance: float, half_step: float) -> _Rows:
-    """Recover the counts of a block of cells, with the deviation of the values that can be tested."""
-    n_rows = rows.shape[0]
-    cell = np.repeat(np.arange(n_rows), np.diff(rows.indptr))  # (n_stored,)
-    values = np.expm1(rows.data * math.log(base))
-    step = np.maximum(half_step, np.spacing(rows.data.astype(np.float32)).astype(np.float64))
-    noise = (1 + values) * math.log(base) * step + values * _FLOAT32_NOISE
-    unit, unit_noise = _row_minimum(values, rows.indptr), _row_minimum(noise, rows.indptr)
-
-    ratio = values / unit[cell]
-    tested = noise / unit[cell] + ratio * (unit_noise / unit)[cell] <= tolerance / 2
-    deviation = np.where(tested, np.abs(ratio - np.rint(ratio)), 0.0)
-    refined = _refined_unit(values, np.rint(ratio), noise, use=tested | (ratio == 1), cell=cell, unit=unit)
-    noise = noise / refined[cell]
-    ratio = values / refined[cell]
-    counts = np.rint(ratio)
-    deviation = np.maximum(deviation, np.where(noise <= tolerance / 2, np.abs(ratio - counts), 0.0))
-    return _Rows(
-        counts=counts,
-        deviation=_row_maximum(deviation, cell, n_rows),
-        uncertain=noise > _CERTAIN,
-        n_informative=int((counts > 1).sum()),
-        n_tested=int(((counts > 1) & tested).sum()),
-    )
-
-
-def _refined_unit(
-    values: NDArray[np.float64],
-    counts: NDArray[np.float64],
-    noise: NDArray[np.float64],
-    *,
-    use: NDArray[np.bool_],
-    cell: NDArray[np.intp],
-    unit: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Fit ``values = unit * counts`` in each cell by weighted least squares, shape ``(n_rows,)``."""
-    weights = np.where(use, counts / noise**2, 0.0)
-    n_rows = unit.size
-    products = np.bincount(cell, weights * values, minlength=n_rows)
-    squares = np.bincount(cell, weights * counts, minlength=n_rows)
-    return np.divide(products, squares, out=unit.copy(), where=squares > 0)
-
-
-def _row_minimum(values: NDArray[np.float64], indptr: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the smallest stored value of each row, 1 for a row without any, shape ``(n_rows,)``."""
-    minimum = np.ones(indptr.size - 1)
-    filled = np.diff(indptr) > 0
-    if filled.any():
-        minimum[filled] = np.minimum.reduceat(values, indptr[:-1][filled])
-    return minimum
-
-
-def _row_maximum(values: NDArray[np.float64], cell: NDArray[np.intp], n_rows: int) -> NDArray[np.float64]:
-    maximum = np.zeros(n_rows)
-    np.maximum.at(maximum, cell, values)
-    return maximum
-
-
-def _check_fit(
-    parts: list[_Rows], X: Matrix, *, base: float, tolerance: float, cell_names: Sequence[str] | None
-) -> None:
-    """Refuse values that are not whole numbers of counts, or are too coarse to tell."""
-    deviation = np.concatenate([part.deviation for part in parts])
-    n_informative, n_tested = (sum(getattr(part, name) for part in parts) for name in ("n_informative", "n_tested"))
-    if n_informative and not n_tested:
-        msg = "the values are rounded too coarsely to tell whether they come from counts; use more decimals"
-        raise InputError(msg)
-    n_failed = int((deviation > tolerance).sum())
-    if not n_failed:
-        return
-    worst = int(deviation.argmax())
-    name = repr(cell_names[worst]) if cell_names is not None else f"number {worst} (counted from 0)"
-    msg = (
-        "the values are not log-normalised counts: with the smallest non-zero value of a cell taken as one "
-        f"count, {n_failed:,} of {deviation.size:,} cells have values further than {tolerance:g} from a "
-        f"whole number (largest deviation {deviation[worst]:.2f}, cell {name}); "
-        f"{_advice(X, base, tolerance, deviation)}"
-    )
-    raise InputError(msg)
-
-
-def _advice(X: Matrix, base: float, tolerance: float, deviation: NDArray[np.float64]) -> str:
-    """Say what would help: another base, dropping a few cells, or other values."""
-    _, block = next(row_chunks(X, max_values=2**20))
-    rows, half_step = _as_rows(block), _half_step(block)
-    for name, other in _BASES.items():
-        if not math.isclose(other, base):
-            part = _recover_rows(rows, base=other, tolerance=tolerance, half_step=half_step)
-            if part.n_tested and (part.deviation <= tolerance).all():
-                return f"the values do fit base={name}"
-    if (deviation > tolerance).mean() < 0.2:
-        return "in these cells no gene may have exactly one count; leave them out, or pass the original counts"
-    return (
-        "averaged, imputed, batch-corrected or otherwise changed values cannot be turned back into counts; "
-        "pass the original counts"
-    )
