@@ -1,5 +1,7 @@
 """Real cells plus synthetic rare ones, and what is known about when that helps."""
 
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -14,6 +16,8 @@ from scgarage.errors import InputError
 from scgarage.io.cells import match_genes, read_cells, validate_labels
 from scgarage.models import FitOptions, GenerativeModel, model_class
 from scgarage.schema import COUNTS_LAYER, REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, probability_key
+
+_NUMBERED = re.compile(rf"{SYNTHETIC}_\d{{1,15}}")
 
 
 def cells_wanted(
@@ -75,8 +79,10 @@ def augment(
     Returns
     -------
     Real cells first, then synthetic ones, with the genes of the model: ``X`` and, for counts, ``layers["counts"]``;
-    ``obs[labels_key]``, ``obs["source"]`` (``"real"`` or ``"synthetic"``) and, for synthetic cells, the columns that
-    :meth:`GenerativeModel.sample` writes; other columns of real cells are kept and empty for synthetic ones.
+    ``obs[labels_key]``, ``obs["source"]`` (``"real"`` or ``"synthetic"``; what a column of that name held is moved to
+    ``"original_source"``, with a warning) and, for synthetic cells, the columns that :meth:`GenerativeModel.sample`
+    writes; other columns of real cells are kept and empty for synthetic ones. ``uns["scgarage"]["augmented"]`` says
+    what was added and what of the real cells was left out.
 
     Raises
     ------
@@ -89,10 +95,23 @@ def augment(
     validate_labels(adata, labels_key, min_types=1, min_cells_per_type=1)
     real = _real_part(match_genes(adata, model.about["var_names"], what="the cells to augment"), model, layer)
     wanted = cells_wanted(adata.obs[labels_key], min_cells, types=types, rare_fraction=rare_fraction)
-    real.uns[UNS_KEY] = {"augmented": {"min_cells": min_cells, "added": dict(wanted), "random_state": random_state}}
+    sizes = adata.obs[labels_key].astype(str).value_counts()
+    real.uns[UNS_KEY] = {
+        "augmented": {
+            "min_cells": min_cells,
+            "added": dict(wanted),
+            "random_state": random_state,
+            "chosen": list(sizes.index[sizes < rare_fraction * adata.n_obs] if types is None else types),
+            "left_out": _left_out(adata, layer),
+        }
+    }
     if not wanted:
         return real
     synthetic = model.sample(wanted, random_state=random_state)
+    taken = set(real.obs_names)
+    if taken & set(synthetic.obs_names):
+        first = 1 + max(int(name.rsplit("_", 1)[1]) for name in taken if _NUMBERED.fullmatch(name))
+        synthetic.obs_names = [f"{SYNTHETIC}_{first + number}" for number in range(synthetic.n_obs)]
     if labels_key != model.about["labels_key"]:
         old = model.about["labels_key"]
         synthetic.obs = synthetic.obs.rename(
@@ -103,6 +122,27 @@ def augment(
         joined.obs[key] = joined.obs[key].astype(str).astype("category")
     joined.uns[UNS_KEY] = real.uns[UNS_KEY] | {"model": synthetic.uns[UNS_KEY]}
     return joined
+
+
+def _left_out(adata: ad.AnnData, layer: str | None) -> list[str]:
+    """Name what the result does not hold of the real cells."""
+    layers = [f"layer '{key}'" for key in adata.layers if key not in (layer, COUNTS_LAYER)]
+    layers += [] if layer is None or adata.X is None else ["X"]
+    slots = ("obsm", "varm", "obsp", "varp", "uns")
+    slotted = [f"{slot} '{key}'" for slot in slots for key in getattr(adata, slot) if key != UNS_KEY]
+    return layers + slotted + ([] if adata.raw is None else ["raw"])
+
+
+def _keep_own_source(obs: pd.DataFrame) -> None:
+    """Move a column of the user's own aside, and say so."""
+    if SOURCE_KEY not in obs or set(obs[SOURCE_KEY].astype(str)) == {REAL}:
+        return
+    name = f"original_{SOURCE_KEY}"
+    while name in obs:
+        name = f"original_{name}"
+    obs[name] = obs[SOURCE_KEY]
+    msg = f"obs['{SOURCE_KEY}'] tells real from synthetic cells; what it held is now in obs['{name}']"
+    warnings.warn(msg, UserWarning, stacklevel=4)
 
 
 def _real_part(adata: ad.AnnData, model: GenerativeModel, layer: str | None) -> ad.AnnData:
@@ -118,6 +158,7 @@ def _real_part(adata: ad.AnnData, model: GenerativeModel, layer: str | None) -> 
         raise InputError(msg)
     values = sparse.csr_matrix(cells.matrix, dtype=np.float32)
     real = ad.AnnData(values, obs=adata.obs.copy(), var=adata.var.copy())
+    _keep_own_source(real.obs)
     real.obs[SOURCE_KEY] = REAL
     if cells.kind == "counts":
         real.layers[COUNTS_LAYER] = values.copy()

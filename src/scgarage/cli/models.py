@@ -88,13 +88,12 @@ def run_fit(
     generator = make_model(model, params)
     adata = read.read(data, labels_key=labels_key)
     key = None if no_labels else labels_key
-    known = key if key is not None or labels_key not in adata.obs else labels_key
     how: dict[str, Any] = {"labels_key": key, "batch_key": batch_key, "layer": layer}
     options = FitOptions(None if checkpoint is None else Path(checkpoint), resume, progress, accelerator, devices)
     if all_cells:
         generator.fit(adata, options=options, **how)
     else:
-        parts = split(adata, labels_key=known, donor_key=donor_key, fractions=fractions, random_state=random_state)
+        parts = split(adata, labels_key=key, donor_key=donor_key, fractions=fractions, random_state=random_state)
         validation = parts.validation if parts.validation.n_obs else None
         generator.fit(parts.train, validation=validation, options=options, **how)
     generator.save(out, overwrite=overwrite)
@@ -155,7 +154,8 @@ def run_sample(
     if (n_cells is None) == (types is None):
         msg = "ask for a number of cells (-n 5000) or for numbers by type (--types '{\"pDC\": 500}'), one of the two"
         raise InputError(msg)
-    check_outputs(out, csv, overwrite=overwrite)
+    labels_csv = None if csv is None else f"{csv.removesuffix('.gz').removesuffix('.csv')}_labels.csv"
+    check_outputs(out, csv, labels_csv, overwrite=overwrite)
     with loading():
         from scgarage.io import write_csv, write_h5ad
         from scgarage.models import load
@@ -166,7 +166,9 @@ def run_sample(
         _audit(cells, real, allow_weak=allow_weak_audit)
     write_h5ad(cells, out, overwrite=overwrite)
     if csv is not None:
-        write_csv(cells, csv, overwrite=overwrite)
+        key = cells.uns["scgarage"].get("labels_key")
+        written = write_csv(cells, csv, labels_key=key if key in cells.obs else None, overwrite=overwrite)
+        say(f"as text: {', '.join(map(str, written))}{'' if len(written) > 1 else ' (the cells have no labels)'}")
     say(f"{cells.n_obs:,} synthetic cells x {cells.n_vars:,} genes: {out}")
 
 
@@ -250,8 +252,13 @@ def run_augment(
     )
     write_h5ad(joined, out, overwrite=overwrite)
     added = joined.uns[UNS_KEY]["augmented"]["added"]
-    text = ", ".join(f"{number} {name}" for name, number in added.items()) or "none, every chosen type has enough"
-    say(f"added {text}")
+    none = "none, every chosen type has enough"
+    if types is None and not joined.uns[UNS_KEY]["augmented"]["chosen"]:
+        none = f"none: no type is below {rare_fraction:.0%} of the cells (--rare-fraction), and --types names none"
+    say(f"added {', '.join(f'{number} {name}' for name, number in added.items()) or none}")
+    left_out = joined.uns[UNS_KEY]["augmented"]["left_out"]
+    if left_out:
+        say(f"left out, as synthetic cells have none of it: {', '.join(left_out)}")
     say(f"{joined.n_obs:,} cells: {out}")
     if added:
         real = adata.obs[labels_key or str(fitted.about["labels_key"])].astype(str).value_counts()

@@ -1,5 +1,6 @@
 """What every imputer offers, and the cells and conditions it is given."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -326,6 +327,10 @@ class Imputer(ABC):
         part = cells.on_genes(self._genes)
         filled = self.fill(part)
         made = adata.copy()
+        own = [f"layers['{name}']" for name in (IMPUTED, IMPUTED_SD) if name in made.layers]
+        if own and "imputation" not in made.uns.get(UNS_KEY, {}):
+            msg = f"{' and '.join(own)} held other values and are replaced by imputed ones; rename them to keep them"
+            warnings.warn(msg, UserWarning, stacklevel=2)
         others = cells.log_expr
         filled = self._cut(filled, part.log_expr, others)
         made.layers[IMPUTED] = self._widen(self._keep(filled.mean, part.log_expr, part.log_expr.data), others)

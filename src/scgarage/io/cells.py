@@ -16,6 +16,7 @@ from scipy import sparse
 from scgarage.errors import InputError, examples, listed
 from scgarage.io.gene_names import explain_mismatch
 from scgarage.io.matrix import Matrix, as_matrix, column_sums, find_values, row_sums
+from scgarage.io.tables import missing_labels
 from scgarage.io.values import Values, find_alternative, name_of_logarithm, recognise_values
 from scgarage.schema import REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, ValueKind
 
@@ -77,8 +78,8 @@ def read_cells(
     elif kind is None:
         kind = value_kind(adata, layer)
     labels, batches = (
-        None if key is None else validate_labels(adata, key, min_types=1, min_cells_per_type=1)
-        for key in (labels_key, batch_key)
+        None if key is None else validate_labels(adata, key, min_types=1, min_cells_per_type=1, argument=name)
+        for name, key in (("labels_key", labels_key), ("batch_key", batch_key))
     )
     return Cells(expression_matrix(adata, layer), kind, adata.var_names, labels, batches)
 
@@ -242,12 +243,16 @@ def validate_labels(
         msg = f"adata.obs has no '{labels_key}'; pass {argument}= one of: {listed(_label_columns(adata))}"
         raise InputError(msg)
     labels = adata.obs[labels_key]
-    missing = np.flatnonzero(labels.isna().to_numpy())
+    # "none" is a value like others in the column of a treatment, and no type.
+    missing = np.flatnonzero(missing_labels(labels) if argument == "labels_key" else labels.isna().to_numpy())
     if missing.size:
+        texts = sorted(set(labels.iloc[missing].dropna().astype(str)))
+        written = f", written as {', '.join(map(repr, texts))}" if texts else ""
         msg = (
             f"adata.obs['{labels_key}'] has no label for {missing.size:,} of {adata.n_obs:,} cells (first: "
-            f"'{adata.obs_names[missing[0]]}'); label them, or drop them: adata = "
-            f"adata[adata.obs['{labels_key}'].notna()].copy(){OR_PREPARE}"
+            f"'{adata.obs_names[missing[0]]}'{written}); label them, or drop them: "
+            f"{'' if texts else f'adata = adata[adata.obs[{labels_key!r}].notna()].copy(), or '}"
+            "use sg.pp.prepare (scgarage prepare)"
         )
         raise InputError(msg)
     _check_is_not_a_measurement(labels, labels_key, adata)
@@ -282,7 +287,8 @@ def _check_is_not_a_measurement(labels: "pd.Series[Any]", labels_key: str, adata
 def _check_sizes(sizes: "pd.Series[int]", labels_key: str, *, min_types: int, min_cells_per_type: int) -> None:
     """Refuse too few types, and types of too few cells."""
     if len(sizes) < min_types:
-        msg = f"adata.obs['{labels_key}'] holds one label ({examples(sizes.index)}); at least {min_types} are expected"
+        expected = f"at least {min_types} are expected, or none at all (scgarage fit --no-labels)"
+        msg = f"adata.obs['{labels_key}'] holds one label ({examples(sizes.index)}); {expected}"
         if len(sizes) != 1:
             msg = f"adata.obs['{labels_key}'] holds {len(sizes)} labels; at least {min_types} are expected"
         raise InputError(msg)

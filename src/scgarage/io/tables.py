@@ -188,7 +188,22 @@ def _is_number(text: str) -> bool:
 
 
 MISSING = ("", "NA", "NaN", "nan")
-"""Texts that stand for no label."""
+"""Texts that stand for no label in a file of labels."""
+
+_MISSING_TEXTS = frozenset({"", "na", "nan", "none", "n/a", "<na>", "null", "#n/a", "nat"})
+
+
+def missing_labels(labels: pd.Series) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Tell which labels are missing or a text that programs write for that, ``(n_cells,)``: None, N/A, <NA>, nan...
+
+    Examples
+    --------
+    >>> missing_labels(pd.Series(["B", None, "N/A", "none", "NK"])).tolist()
+    [False, True, True, True, False]
+    """
+    texts = labels.astype(object).map(str, na_action="ignore")
+    return np.asarray(texts.isna() | texts.str.strip().str.lower().isin(_MISSING_TEXTS), dtype=np.bool_)
+
 
 _MAX_INTEGER_LABELS = 200
 

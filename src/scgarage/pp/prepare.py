@@ -14,7 +14,7 @@ from scgarage.errors import InputError, examples
 from scgarage.io.cells import TARGET_SUM, expression_matrix, recognise, validate_expression, validate_labels
 from scgarage.io.matrix import as_matrix, compact, row_sums, stored_values
 from scgarage.io.recovery import RecoveredCounts, counts_from_log_normalised
-from scgarage.io.tables import MISSING, as_text_labels
+from scgarage.io.tables import as_text_labels, missing_labels
 from scgarage.io.values import (
     Values,
     describe_values,
@@ -169,7 +169,8 @@ def prepare(
       recovered from log-normalised or normalised values; where no counts can be recovered, logarithms of another base
       or target sum become log1p CP10k. Counts with rounding noise are rounded.
     - Names of cells and genes that occur more than once are numbered.
-    - Cells without a label are dropped (missing, empty, ``"NA"``, ``"nan"``, or the reserved ``"unsure"``), and cells
+    - Cells without a label are dropped (missing, empty, ``"NA"``, ``"nan"``, ``"None"``, ``"N/A"``, ``"<NA>"``, or the
+      reserved ``"unsure"``), and cells
       without expression.
 
     What has no one right way is refused as everywhere: NaN, values that are neither counts nor logarithms.
@@ -437,9 +438,11 @@ def _labelled(cells: AnnData, labels_key: str, done: list[str]) -> AnnData:
     if labels_key not in cells.obs:
         validate_labels(cells, labels_key)  # says which columns there are
     labels = as_text_labels(cells.obs[labels_key])
-    missing = labels.isna().to_numpy() | labels.isin([*MISSING, UNSURE]).to_numpy()
+    missing = missing_labels(labels) | (labels == UNSURE).to_numpy(dtype=bool)
+    texts = sorted(set(labels[missing].dropna().astype(str)) - {""})
+    written = f" (written as {', '.join(map(repr, texts))})" if texts else ""
     cells.obs[labels_key] = labels
-    left = _without(cells, missing, f"have no label in '{labels_key}'", done)
+    left = _without(cells, missing, f"have no label in '{labels_key}'{written}", done)
     if hasattr(left.obs[labels_key], "cat"):
         left.obs[labels_key] = left.obs[labels_key].cat.remove_unused_categories()
     return left
