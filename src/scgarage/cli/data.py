@@ -68,6 +68,7 @@ def run_prepare(
             rounding=round,
             log_base=math.e if log_base == "e" else log_base,
             target_sum=target_sum,
+            features=read.features,
             random_state=random_state,
         )
     write_h5ad(cells, out, overwrite=overwrite)

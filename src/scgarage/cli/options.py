@@ -61,7 +61,7 @@ def make_model(name: str, params: dict[str, Any] | None) -> "GenerativeModel":
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read text files; h5ad, zarr, 10x and loom files need none of this.
+    """How to read files; the first four are for text files.
 
     Parameters
     ----------
@@ -73,12 +73,15 @@ class ReadOptions:
         File with one cell type per cell.
     delimiter
         Separator of a text file; found from its name by default.
+    features
+        Whether antibodies, guides, hashtags and spike-ins are left out (genes) or kept (all).
     """
 
     genes_as: Literal["rows", "columns"] | None = None
     header: bool = True
     labels: str | None = None
     delimiter: str | None = None
+    features: Literal["genes", "all"] = "genes"
 
     def read(self, path: str, *, labels_key: str | None = None) -> "AnnData":
         """Read a file of cells."""
@@ -91,6 +94,7 @@ class ReadOptions:
             labels=self.labels,
             labels_key=labels_key or "cell_type",
             delimiter=self.delimiter,
+            features=self.features,
         )
 
 

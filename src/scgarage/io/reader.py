@@ -17,6 +17,7 @@ from anndata import AnnData
 
 from scgarage.errors import InputError, MissingExtraError, check_not_empty, listed, reading
 from scgarage.io.cells import value_kind
+from scgarage.io.features import Features, genes_only
 from scgarage.io.gene_names import transposed_because
 from scgarage.io.matrix import as_matrix, compact
 from scgarage.io.tables import GenesAs, add_labels, as_text_labels, read_table
@@ -145,13 +146,14 @@ def read(
     delimiter: str | None = None,
     labels: str | Path | None = None,
     labels_key: str = "cell_type",
+    features: Features = "genes",
 ) -> AnnData:
     r"""Read expression data of any common format.
 
     The format follows from the name: ``.h5ad``, ``.loom`` (extra ``loom``), ``.h5`` (10x Cell Ranger),
     ``.csv``, ``.tsv``, ``.tab`` and ``.txt``, each but ``.h5`` also with ``.gz``; a folder is a zarr store
     or a 10x folder with ``matrix.mtx``, ``barcodes.tsv`` and ``features.tsv`` or ``genes.tsv``, compressed
-    or not, with any common prefix. Of 10x data only the genes are kept, and repeated gene symbols are
+    or not, with any common prefix. Only genes are kept, and of 10x data repeated gene symbols are
     numbered. In all other formats names stay as they are.
 
     Parameters
@@ -182,6 +184,9 @@ def read(
         the cells.
     labels_key
         Column of ``obs`` for these labels, or the column that holds labels already.
+    features
+        ``"genes"`` leaves out antibodies, guides, hashtags and spike-ins, told by ``var["feature_types"]`` or by name;
+        ``"all"`` keeps them.
 
     Returns
     -------
@@ -224,11 +229,15 @@ def read(
     """
     path = Path(path)
     table_options = {"genes_as": genes_as, "row_names": row_names, "delimiter": delimiter}
-    adata = _read_format(path, layer=layer, header=header, table_options=table_options)
+    adata = _read_format(path, layer=layer, header=header, table_options=table_options, features=features)
     if 0 in adata.shape:
         msg = f"{path} holds {adata.n_obs} cells and {adata.n_vars} genes; at least one of each is expected"
         raise InputError(msg)
     adata.X = compact(as_matrix(adata.X, what=f"X of {path}"))
+    if features == "genes":
+        adata, left_out = genes_only(adata)
+        if left_out is not None:
+            warnings.warn(f"{path}: {left_out}", UserWarning, stacklevel=2)
     if labels is not None:
         add_labels(adata, Path(labels), labels_key)
     elif labels_key in adata.obs:
@@ -238,7 +247,9 @@ def read(
     return adata
 
 
-def _read_format(path: Path, *, layer: str | None, header: bool, table_options: dict[str, Any]) -> AnnData:
+def _read_format(
+    path: Path, *, layer: str | None, header: bool, table_options: dict[str, Any], features: Features
+) -> AnnData:
     """Choose the reader by name and refuse options that it does not have."""
     if not path.exists():
         msg = f"{path} does not exist"
@@ -256,13 +267,13 @@ def _read_format(path: Path, *, layer: str | None, header: bool, table_options: 
         msg = f"{path} has no layers, so layer={layer!r} cannot be used; leave it out"
         raise InputError(msg)
     if path.is_dir():
-        return read_zarr(path, layer=layer) if is_store else read_10x_mtx(path)
+        return read_zarr(path, layer=layer) if is_store else read_10x_mtx(path, features=features)
     if is_store:
         return _STORES[suffix](path, layer=layer)
     if is_table:
         return read_table(path, header=header, **table_options)
     if path.suffix.lower() == ".h5":
-        return read_10x_h5(path)
+        return read_10x_h5(path, features=features)
     hint = f"; pass the folder instead: {path.parent}" if suffix == ".mtx" else ""
     msg = f"{path} has a name that says no format that can be read; expected: {_EXPECTED}{hint}"
     raise InputError(msg)

@@ -14,13 +14,14 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from scgarage.errors import InputError, check_not_empty, reading
+from scgarage.io.features import GENE_EXPRESSION as _GENE_EXPRESSION
+from scgarage.io.features import Features
 from scgarage.io.tables import open_text
 
-_GENE_EXPRESSION = "Gene Expression"
 _TRIPLE = {"matrix": ("matrix.mtx",), "barcodes": ("barcodes.tsv",), "features": ("features.tsv", "genes.tsv")}
 
 
-def read_10x_h5(path: Path) -> AnnData:
+def read_10x_h5(path: Path, *, features: Features = "genes") -> AnnData:
     """Read a Cell Ranger HDF5 file, version 2 or 3; only the features of type "Gene Expression" are kept."""
     import scanpy as sc
 
@@ -28,10 +29,10 @@ def read_10x_h5(path: Path) -> AnnData:
     with reading(path, expected), _allow_repeated_names():
         _check_is_10x(path)
         adata = sc.read_10x_h5(path, gex_only=False)
-    return _genes_with_unique_names(adata, path)
+    return _genes_with_unique_names(adata, path, features)
 
 
-def read_10x_mtx(path: Path) -> AnnData:
+def read_10x_mtx(path: Path, *, features: Features = "genes") -> AnnData:
     """Read a folder with matrix, barcodes and features (or genes), each compressed or not."""
     files = _find_triple(path)
     for file in files.values():
@@ -39,15 +40,15 @@ def read_10x_mtx(path: Path) -> AnnData:
     expected = "a 10x folder (matrix.mtx, barcodes.tsv, features.tsv or genes.tsv)"
     with reading(path, expected), _allow_repeated_names():
         barcodes = _read_names(files["barcodes"])[0]
-        features = _read_names(files["features"])
+        table = _read_names(files["features"])
         with reading(files["matrix"], "a Matrix Market file"):
             values = scipy.io.mmread(files["matrix"])
         adata = AnnData(
-            _cells_by_genes(values, n_cells=len(barcodes), n_genes=len(features), path=path),
+            _cells_by_genes(values, n_cells=len(barcodes), n_genes=len(table), path=path),
             obs=pd.DataFrame(index=pd.Index(barcodes.to_numpy())),
-            var=_feature_table(features),
+            var=_feature_table(table),
         )
-    return _genes_with_unique_names(adata, path)
+    return _genes_with_unique_names(adata, path, features)
 
 
 def _check_is_10x(path: Path) -> None:
@@ -120,10 +121,10 @@ def _allow_repeated_names() -> Iterator[None]:
         yield
 
 
-def _genes_with_unique_names(adata: AnnData, path: Path) -> AnnData:
+def _genes_with_unique_names(adata: AnnData, path: Path, features: Features) -> AnnData:
     """Leave out what is not a gene and number repeated symbols; ``var["gene_ids"]`` holds identifiers."""
     is_gene = np.ones(adata.n_vars, dtype=bool)
-    if "feature_types" in adata.var:
+    if "feature_types" in adata.var and features == "genes":
         is_gene = np.asarray(adata.var["feature_types"] == _GENE_EXPRESSION)
     others = ", ".join(sorted(set(adata.var["feature_types"][~is_gene]))) if not is_gene.all() else ""
     if others and not is_gene.any():
@@ -133,6 +134,7 @@ def _genes_with_unique_names(adata: AnnData, path: Path) -> AnnData:
         with _allow_repeated_names():
             adata = adata[:, is_gene].copy()
         msg = f"{path}: {int((~is_gene).sum()):,} features that are not genes were left out ({others})"
+        msg += "; features='all' (--features all) keeps them"
         warnings.warn(msg, UserWarning, stacklevel=5)
     repeated = adata.var_names[adata.var_names.duplicated()]
     if len(repeated):

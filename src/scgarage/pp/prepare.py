@@ -12,6 +12,7 @@ from anndata import AnnData
 
 from scgarage.errors import InputError, examples
 from scgarage.io.cells import TARGET_SUM, expression_matrix, recognise, validate_expression, validate_labels
+from scgarage.io.features import Features, genes_only
 from scgarage.io.matrix import as_matrix, compact, row_sums, stored_values
 from scgarage.io.recovery import RecoveredCounts, counts_from_log_normalised
 from scgarage.io.tables import as_text_labels, missing_labels
@@ -161,6 +162,7 @@ def prepare(
     rounding: Rounding | None = None,
     log_base: float | None = None,
     target_sum: float | None = None,
+    features: Features = "genes",
     random_state: int = 0,
 ) -> AnnData:
     r"""Make a data set fit for use: put right what has one right way, and say what was done.
@@ -169,6 +171,7 @@ def prepare(
       recovered from log-normalised or normalised values; where no counts can be recovered, logarithms of another base
       or target sum become log1p CP10k. Counts with rounding noise are rounded.
     - Names of cells and genes that occur more than once are numbered.
+    - Features that are no genes (antibodies, guides, hashtags, spike-ins) are left out.
     - Cells without a label are dropped (missing, empty, ``"NA"``, ``"nan"``, ``"None"``, ``"N/A"``, ``"<NA>"``, or the
       reserved ``"unsure"``), and cells
       without expression.
@@ -188,6 +191,8 @@ def prepare(
         fraction says, so that sums stay what they are on average. Fractional counts are refused without.
     log_base, target_sum
         Base of the logarithm and total of a cell before it, where the values do not show them.
+    features
+        ``"genes"`` leaves out antibodies, guides, hashtags and spike-ins; ``"all"`` keeps them.
     random_state
         Seed of stochastic rounding.
 
@@ -218,6 +223,9 @@ def prepare(
         warnings.filterwarnings("ignore", message="(Variable|Observation) names are not unique")  # mended here
         cells = _with_values(adata, layer, how, done)
     _number_names(cells, done)
+    if features == "genes":
+        cells, left_out = genes_only(cells)
+        done += [] if left_out is None else [left_out]
     if labels_key is not None:
         cells = _labelled(cells, labels_key, done)
     silent = row_sums(expression_matrix(cells)) == 0
