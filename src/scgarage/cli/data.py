@@ -16,6 +16,8 @@ def run_prepare(
     round: Literal["nearest", "stochastic"] | None = None,
     log_base: float | Literal["e"] | None = None,
     target_sum: float | None = None,
+    min_counts: int = 0,
+    min_genes: int = 0,
     random_state: int = 0,
     read: ReadOptions = ReadOptions(),  # noqa: B008  (frozen)
     overwrite: bool = False,
@@ -45,6 +47,10 @@ def run_prepare(
         Base of the logarithm, e, 2 or 10, where the values do not show it.
     target_sum
         Total of each cell before the logarithm, such as 1e4 or 1e6, where the values do not show it.
+    min_counts
+        Drop cells with fewer counts, such as the empty droplets of an unfiltered matrix.
+    min_genes
+        Drop cells with fewer genes.
     random_state
         Seed of stochastic rounding.
     read
@@ -69,6 +75,8 @@ def run_prepare(
             log_base=math.e if log_base == "e" else log_base,
             target_sum=target_sum,
             features=read.features,
+            min_counts=min_counts,
+            min_genes=min_genes,
             random_state=random_state,
         )
     write_h5ad(cells, out, overwrite=overwrite)

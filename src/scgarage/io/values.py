@@ -431,6 +431,73 @@ def _refuse_not_finite(X: Matrix) -> None:
     raise InputError(msg)
 
 
+_EMPTY = 100.0
+"""Median counts of droplets without a cell, at most."""
+
+
+@dataclass(frozen=True)
+class Knee:
+    """Where the ranked totals of barcodes fall from those of cells to those of empty droplets.
+
+    Attributes
+    ----------
+    n_cells
+        Barcodes above.
+    threshold
+        Total counts, between both.
+    sentence
+        What that means, in words.
+    """
+
+    n_cells: int
+    threshold: int
+    sentence: str
+
+
+def find_knee(totals: NDArray[np.float64]) -> Knee | None:
+    """Find the knee of the barcode ranks of an unfiltered matrix, None where all barcodes may be cells.
+
+    Parameters
+    ----------
+    totals
+        Total counts of each barcode, shape ``(n_cells,)``.
+
+    Returns
+    -------
+    The knee, if the totals fall at least threefold within a small range of ranks, to a tenth and below 100 in the
+    median, and at least a tenth of the barcodes lie beyond.
+
+    Examples
+    --------
+    >>> find_knee(np.array([2000.0] * 50 + [3.0] * 500)).n_cells
+    50
+    """
+    ranked = np.sort(totals)[::-1]
+    n = ranked.size
+    ranks = np.arange(3, int(0.9 * n / 1.3))
+    if n < 50 or not ranks.size:
+        return None
+    high = ranked[(ranks / 1.3).astype(int)]
+    low = np.maximum(ranked[(ranks * 1.3).astype(int)], 1.0)
+    knee = int(ranks[np.argmax(high / low)])
+    # The steepest step lies within a third of that rank.
+    window = ranked[int(knee / 1.3) : int(knee * 1.3) + 1]
+    steps = np.log(np.maximum(window[:-1], 1)) - np.log(np.maximum(window[1:], 1))
+    n_cells = int(knee / 1.3) + int(np.argmax(steps)) + 1
+    above, below = float(np.median(ranked[:n_cells])), float(np.median(ranked[n_cells:]))
+    if (high / low).max() < 3 or below > 0.1 * above or below >= _EMPTY or n - n_cells < 0.1 * n:
+        return None
+    threshold = math.ceil(math.sqrt(max(ranked[n_cells - 1], 1) * max(ranked[n_cells], 1)))
+    threshold = max(threshold, int(ranked[n_cells]) + 1)
+    how = f"scgarage prepare --min-counts {threshold} (sg.pp.prepare(min_counts={threshold}))"
+    sentence = (
+        f"{n - n_cells:,} of {n:,} barcodes have {below:,.0f} counts in the median and the {n_cells:,} others "
+        f"{above:,.0f}: this looks like an unfiltered matrix with empty droplets (knee of the barcode ranks at rank "
+        f"{n_cells:,}); drop them with {how}"
+    )
+    return Knee(n_cells, threshold, sentence)
+
+
 def find_alternative(adata: AnnData, kinds: Collection[ValueKind], *, layer: str | None = None) -> str | None:
     """Say which other matrix of a data set holds values of one of the wanted kinds.
 

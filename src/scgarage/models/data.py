@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError
-from scgarage.io.cells import USABLE, as_text, match_genes, read_cells, validate_expression, validate_labels
+from scgarage.io.cells import (
+    USABLE,
+    as_text,
+    expression_matrix,
+    match_genes,
+    read_cells,
+    validate_expression,
+    validate_labels,
+)
+from scgarage.io.matrix import row_sums
+from scgarage.io.values import find_knee
 from scgarage.pp import select_hvg
 from scgarage.schema import UNS_KEY, ValueKind
 
@@ -156,6 +166,9 @@ def training_data(
 ) -> TrainingData:
     """Validate training cells and bring them into the models' form."""
     kind = validate_expression(adata, layer)
+    knee = find_knee(row_sums(expression_matrix(adata, layer))) if kind == "counts" else None
+    if knee is not None:
+        warnings.warn(knee.sentence, UserWarning, stacklevel=3)
     names = None
     if labels_key is not None:
         names = validate_labels(adata, labels_key, min_cells_per_type=1)

@@ -20,6 +20,7 @@ from scgarage.io.values import (
     Values,
     describe_values,
     find_alternative,
+    find_knee,
     name_of_logarithm,
     other_matrices,
     recognise_values,
@@ -163,6 +164,8 @@ def prepare(
     log_base: float | None = None,
     target_sum: float | None = None,
     features: Features = "genes",
+    min_counts: int = 0,
+    min_genes: int = 0,
     random_state: int = 0,
 ) -> AnnData:
     r"""Make a data set fit for use: put right what has one right way, and say what was done.
@@ -193,6 +196,8 @@ def prepare(
         Base of the logarithm and total of a cell before it, where the values do not show them.
     features
         ``"genes"`` leaves out antibodies, guides, hashtags and spike-ins; ``"all"`` keeps them.
+    min_counts, min_genes
+        Cells with fewer counts, or fewer genes, are dropped, such as the empty droplets of an unfiltered matrix.
     random_state
         Seed of stochastic rounding.
 
@@ -205,6 +210,11 @@ def prepare(
     ------
     InputError
         If the column or the layer is missing, nothing is left, or the values cannot be used.
+
+    Warns
+    -----
+    UserWarning
+        If the matrix looks unfiltered, with the knee of its barcode ranks.
 
     Examples
     --------
@@ -228,10 +238,14 @@ def prepare(
         done += [] if left_out is None else [left_out]
     if labels_key is not None:
         cells = _labelled(cells, labels_key, done)
+    cells = _without_small(cells, min_counts, min_genes, done)
     silent = row_sums(expression_matrix(cells)) == 0
     cells = _without(cells, silent, "have no expression", done)
     kind = validate_expression(cells, warn_silent_genes=False)
     if kind == "counts":
+        knee = find_knee(row_sums(expression_matrix(cells)))
+        if knee is not None:
+            warnings.warn(knee.sentence, UserWarning, stacklevel=2)
         cells.uns.pop("log1p", None)  # speaks of the values that were there before
     if labels_key is not None:
         validate_labels(cells, labels_key, min_cells_per_type=1)
@@ -454,6 +468,24 @@ def _labelled(cells: AnnData, labels_key: str, done: list[str]) -> AnnData:
     if hasattr(left.obs[labels_key], "cat"):
         left.obs[labels_key] = left.obs[labels_key].cat.remove_unused_categories()
     return left
+
+
+def _without_small(cells: AnnData, min_counts: int, min_genes: int, done: list[str]) -> AnnData:
+    """Drop cells with few counts or few genes."""
+    if min_counts < 0 or min_genes < 0:
+        msg = f"min_counts is {min_counts} and min_genes {min_genes}; numbers of at least 0 are expected"
+        raise InputError(msg)
+    if min_counts > 0:
+        values = recognise(cells, expression_matrix(cells), None)
+        if values.kind != "counts":
+            msg = f"min_counts needs counts, and these are none ({values.sentence}); leave it out, or use min_genes"
+            raise InputError(msg)
+        few = row_sums(expression_matrix(cells)) < min_counts
+        cells = _without(cells, few, f"have fewer than {min_counts:,} counts", done)
+    if min_genes > 0:
+        n_genes = row_sums(sp.csr_matrix(expression_matrix(cells)).astype(bool))
+        cells = _without(cells, n_genes < min_genes, f"have fewer than {min_genes:,} genes", done)
+    return cells
 
 
 def _without(cells: AnnData, dropped: "np.ndarray[Any, np.dtype[np.bool_]]", why: str, done: list[str]) -> AnnData:
