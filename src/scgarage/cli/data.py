@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Any, Literal
 
 from scgarage.cli.options import ReadOptions, check_outputs, loading, say
@@ -66,7 +67,7 @@ def run_prepare(
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="(Variable|Observation) names are not unique|.*, X: ")  # mended below
-        adata = read.read(data, labels_key=labels_key)
+        adata = replace(read, features="all").read(data, labels_key=labels_key)  # prepare leaves them out and says so
         cells = prepare(
             adata,
             labels_key=None if no_labels else labels_key,

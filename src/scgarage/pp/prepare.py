@@ -31,6 +31,7 @@ Rounding: TypeAlias = Literal["nearest", "stochastic"]
 """Ways to make fractional counts whole."""
 
 _SAME_TARGET = 0.01
+_MAX_EXPONENT = 60.0
 
 
 def recover_counts(
@@ -348,7 +349,14 @@ def _usable(cells: AnnData, values: Values, how: _How, done: list[str]) -> AnnDa
     """Make counts of what ``X`` holds, or log1p CP10k."""
     if values.what == "noisy" or (how.rounding is not None and values.what in ("fractional", "unclear")):
         return _rounded(cells, values, how, done)
-    told = how.log_base is not None and values.what in ("unclear", "shares")
+    told = how.log_base is not None and values.what in ("unclear", "shares", "fractional")
+    if told and how.log_base is not None:
+        if stored_values(as_matrix(cells.X)).max(initial=0) * math.log(how.log_base) > _MAX_EXPONENT:
+            msg = f"log_base is {how.log_base:g}, but the values are too large for that ({values.sentence})"
+            raise InputError(msg)
+        record = cells.uns.get(UNS_KEY)
+        known = dict(record) if isinstance(record, Mapping) else {}
+        cells.uns[UNS_KEY] = {**known, "value_kind": "log-normalised"}  # told, where the values leave it open
     if values.what == "logarithms" or told:
         return _from_logarithms(cells, values, how, done)
     if values.what == "linear":
