@@ -221,3 +221,13 @@ def test_the_command_rounds_and_is_told_bases(tmp_path, capsys):
     assert "fractional counts were rounded" in capsys.readouterr().out
     assert main([*command, "--overwrite", "--log-base", "e", "--target-sum", "1e4"]) == 2
     assert "too large for that" in capsys.readouterr().err
+
+
+def test_fit_says_base_and_target(tmp_path, capsys):
+    cells = simulate(120, 60, 2, 0.2)
+    del cells.layers["counts"]
+    cells.X = logarithms(cells.X, math.e, 1e6)
+    cells.write_h5ad(tmp_path / "logs.h5ad")
+    fit = ["fit", str(tmp_path / "logs.h5ad"), "--model", "copula", "--progress", "false", "--out", str(tmp_path / "m")]
+    assert main(fit) == 0
+    assert "natural logarithms, log(x + 1), 1,000,000 per cell" in capsys.readouterr().out

@@ -100,7 +100,13 @@ def run_fit(
     about = generator.about
     say(f"{model}: learned from {about['n_train']:,} of {adata.n_obs:,} cells in {about['fit_seconds']:.0f} s")
     if about["value_kind"] == "log-normalised":
-        say("the values are log-normalised, so the cells made will be; scgarage prepare recovers counts where it can")
+        from scgarage.io.cells import expression_matrix, recognise
+        from scgarage.io.values import name_of_logarithm
+
+        values = recognise(adata, expression_matrix(adata, layer), layer)
+        name = name_of_logarithm(values.base, values.target_sum)
+        say(f"the values are log-normalised ({name}), so the cells made will be")
+        say("models take log-normalised values for log1p CP10k; scgarage prepare recovers counts where it can")
     for advice in about.get("diagnosis", {}).get("advice", ()):
         say(advice)
     if not all_cells:
