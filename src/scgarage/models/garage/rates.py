@@ -143,12 +143,12 @@ def _posterior(
         mean = expected * grid[k]
         terms[k] = -np.inf
         if mean > 0 and weights[k] > 0:
-            terms[k] = np.log(weights[k]) + count * np.log(mean / (shape + mean)) - shape * np.log1p(mean / shape)
+            terms[k] = count * np.log(grid[k]) - (count + shape) * np.log(shape + mean)
             best = max(best, terms[k])
     for k in range(len(grid)):
         # A count that no component can give has the highest of them behind it.
         if best > -np.inf:
-            terms[k] = np.exp(terms[k] - best)
+            terms[k] = weights[k] * np.exp(terms[k] - best) if terms[k] > best - 60.0 else 0.0
         else:
             terms[k] = 1.0 if k == len(grid) - 1 else 0.0
         total += terms[k]

@@ -1,0 +1,17 @@
+"""Simulated cells with a planted truth (``sg.simulate``), as real as the model in everything that is not planted."""
+
+from scgarage.simulation.plan import (
+    CellsPlan,
+    CompositionPlan,
+    CorrelationsPlan,
+    EffectPlan,
+    GroupsPlan,
+    MeasurementPlan,
+    Plan,
+)
+from scgarage.simulation.simulate import Truth, simulate, truth
+
+__all__ = [
+    "CellsPlan", "CompositionPlan", "CorrelationsPlan", "EffectPlan", "GroupsPlan", "MeasurementPlan", "Plan", "Truth",
+    "simulate", "truth",
+]  # fmt: skip
