@@ -526,6 +526,21 @@ class Truth:
     donors: pd.DataFrame
     plan: Plan
 
+    def sentences(self) -> list[str]:
+        """Return what was planted, in words."""
+        said, measured = [], self.plan.measurement
+        if len(self.genes):
+            planted = self.genes[self.genes["planted"] != 0].groupby("group", sort=False)["gene"].nunique()
+            groups = self.genes["group"].unique()
+            said = [f"{group}: {planted.get(group, 0):,} genes with a planted fold change" for group in groups]
+        if self.plan.groups is not None and self.plan.groups.donors:
+            said.append(f"{self.composition['donor'].nunique()} donors, sd {self.plan.groups.donor_sd} between them")
+        if "doublet" in self.cells:
+            said.append(f"{int(self.cells['doublet'].sum()):,} doublets")
+        if measured.ambient:
+            said.append(f"ambient RNA: {self.cells['ambient_share'].mean():.1%} of the counts on average")
+        return said or ["nothing was planted: cells as scgarage sample makes them"]
+
 
 CELL_COLUMNS = (
     "group", "donor", "doublet", "doublet_partner", "ambient_share", "n_ambient", "n_swapped_in", "n_dropped",
