@@ -51,6 +51,13 @@ def test_a_plan_survives_yaml(tmp_path):
         ({"measurement": {"ambient": 0.1, "ambient_sd": 0.4}}, r"measurement\.ambient_sd is 0\.4; allowed: below sqrt"),
         ({"measurement": {"expected": 1}}, r"measurement\.expected is 1; allowed: true or false"),
         ({"correlations": {"strength": -1}}, r"correlations\.strength is -1"),
+        ({"groups": {"names": 3}}, r"groups\.names is 3; allowed: different names"),
+        ({"groups": {}, "effects": [{"group": "treated", "types": "B"}]}, r"effects\.types is 'B'; allowed: a list"),
+        ({"batches": {"confounding": 1}}, r"groups is None; allowed: a section with names, since batches"),
+        (
+            {"groups": {"donors": 2}, "concentration": 9, "batches": {"confounding": 1}},
+            r"batches\.confounding is 1; allowed: 0",
+        ),
         ([1], r"plan: found list; expected sections: cells, groups"),
     ],
 )

@@ -218,6 +218,36 @@ def test_one_cloud_has_the_types_marginals_but_no_groups_in_it():
     assert away[1] > away[0] + 0.5
 
 
+def batch_spread(cells):
+    """Standard deviation over batches of the log mean of well-seen genes of one type."""
+    own = cells[cells.obs["cell_type"] == "type_1"]
+    sums = np.stack([dense(own[own.obs["batch"] == name]).sum(axis=0) for name in own.obs["batch"].cat.categories])
+    logs = np.log(sums / sums.sum(axis=1, keepdims=True))[:, sums.min(axis=0) > 400]
+    return logs.std(axis=0, ddof=1).mean()
+
+
+def test_batch_effects_are_as_strong_as_planned(models):
+    plans = [{"cells": {"n": 6000}, "batches": {"strength": strength}} for strength in (0.0, 0.5, 1.0, 2.0)]
+    cells = [simulate(models["batches"], plan) for plan in plans]
+    none, half, one, two = (batch_spread(each) for each in cells)
+    assert none < 0.1 * two
+    assert half / one == pytest.approx(0.5, abs=0.1)
+    assert two / one == pytest.approx(2.0, rel=0.1)
+    assert (cells[2].X != models["batches"].sample(6000).X).nnz == 0
+    table = truth(cells[3]).batches
+    assert list(table.columns) == ["gene", "type", "batch", "log2_effect"]
+    assert len(table) == 120 * 3 * 4
+    np.testing.assert_allclose(table["log2_effect"], 2 * truth(cells[2]).batches["log2_effect"], atol=1e-5)
+
+
+def test_groups_can_be_tied_to_batches(models):
+    plan = {"cells": {"n": 800}, "groups": TWO | {"donors": 2}}
+    for confounding, groups_in_batch in ((0.0, 2), (1.0, 1)):
+        obs = simulate(models["batches"], plan | {"batches": {"confounding": confounding}}).obs
+        assert (obs.groupby("batch", observed=True)["group"].nunique() == groups_in_batch).all()
+        assert obs["donor"].nunique() == 4
+
+
 def test_genes_without_strength_are_independent(models):
     plan = {"cells": {"n": 3000, "types": {"type_1": 1.0, "type_2": 0, "rare": 0}}, "correlations": {"strength": 0}}
     values = np.log1p(dense(simulate(models["copula"], plan)))
@@ -262,6 +292,7 @@ def test_plan_and_truth_travel_in_the_file_and_guard_lets_them_through(models, t
         ("garage", {"cells": {"batch": "b"}}, "cells.batch names 'b'"),
         ("garage", {"groups": {}, "effects": [{"group": "treated", "genes": ["x"]}]}, "effects.genes names 'x'"),
         ("garage", {"groups": {"donors": 2, "donor_sd": "real"}}, "groups.donor_sd is 'real'; allowed"),
+        ("garage", {"batches": {"strength": 0}}, "batches is set; allowed: with a model fitted with batch_key"),
         ("garage", {"measurement": {"swaps": 0.1}}, "measurement.swaps is set; allowed: with donors"),
         ("copula", {"correlations": {"strength": 2}}, "correlations.strength is 2; allowed: 0 to 1 with copula"),
         ("unlabelled", {"groups": {}, "composition": [{"group": "treated", "shares": {"a": 1}}]}, "composition.shares"),

@@ -218,7 +218,12 @@ def run_simulate(
     cells = simulate(load(model), wanted, random_state=random_state)
     found = truth_of(cells)
     if truth is not None:
-        tables = {"genes": found.genes, "composition": found.composition, "donors": found.donors}
+        tables = {
+            "genes": found.genes,
+            "composition": found.composition,
+            "donors": found.donors,
+            "batches": found.batches,
+        }
         files = {f"{name}.csv": to_csv(table) for name, table in tables.items() if len(table)}
         write_folder(truth, files | {"cells.csv": to_csv(found.cells, index=True)}, overwrite=overwrite)
     write_h5ad(cells, out, overwrite=overwrite)

@@ -1,6 +1,7 @@
 """Simulated cells with a planted truth (``sg.simulate``), as real as the model in everything that is not planted."""
 
 from scgarage.simulation.plan import (
+    BatchesPlan,
     CellsPlan,
     CompositionPlan,
     CorrelationsPlan,
@@ -12,6 +13,6 @@ from scgarage.simulation.plan import (
 from scgarage.simulation.simulate import Truth, simulate, truth
 
 __all__ = [
-    "CellsPlan", "CompositionPlan", "CorrelationsPlan", "EffectPlan", "GroupsPlan", "MeasurementPlan", "Plan", "Truth",
-    "simulate", "truth",
+    "BatchesPlan", "CellsPlan", "CompositionPlan", "CorrelationsPlan", "EffectPlan", "GroupsPlan", "MeasurementPlan",
+    "Plan", "Truth", "simulate", "truth",
 ]  # fmt: skip

@@ -105,7 +105,7 @@ class GroupsPlan:
     def __post_init__(self) -> None:
         names: Any = self.names
         if (
-            isinstance(names, str)
+            not isinstance(names, list | tuple)
             or not all(isinstance(n, str) for n in names)
             or not len(set(names)) == len(names) > 0
         ):
@@ -159,6 +159,9 @@ class EffectPlan:
         for name in ("genes", "log2_fold_change", "types"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+        kinds: Any = self.types
+        if kinds is not None and not isinstance(kinds, tuple):
+            _refuse("effects.types", kinds, "a list of types")
         if isinstance(self.genes, tuple):
             if not self.genes or not all(isinstance(gene, str) for gene in self.genes):
                 _refuse("effects.genes", self.genes, "a share from 0 to 1 or names of genes")
@@ -201,6 +204,26 @@ class CompositionPlan:
         _check_shares("composition.shares", self.shares, total=False)
         if sum(self.shares.values()) > 1 + 1e-9:
             _refuse("composition.shares", dict(self.shares), "shares that add up to 1 at most")
+
+
+@dataclass(frozen=True)
+class BatchesPlan:
+    """Effects of the batches that the model was fitted on, weaker or stronger.
+
+    Attributes
+    ----------
+    strength
+        Multiple of each batch's log effect on the mean of every gene in every type: 0 for none, 1 as fitted.
+    confounding
+        Chance that a cell's group is the one of its batch (batches take groups in turn) and not a random one: 1 for
+        batches that each hold one group only.
+    """
+
+    strength: float = 1.0
+    confounding: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_range("batches", {"strength": (0, 10), "confounding": (0, 1)}, self)
 
 
 @dataclass(frozen=True)
@@ -284,6 +307,7 @@ PARTS: dict[str, type[Any]] = {
     "groups": GroupsPlan,
     "effects": EffectPlan,
     "composition": CompositionPlan,
+    "batches": BatchesPlan,
     "correlations": CorrelationsPlan,
     "measurement": MeasurementPlan,
 }
@@ -309,6 +333,8 @@ class Plan:
     concentration
         Precision of the Dirichlet distribution from which each donor's shares of types come, around those of its
         group; ``None`` for no variation between donors.
+    batches
+        Effects of the batches that the model was fitted on, weaker or stronger.
     correlations
         Genes that go together less, or more.
     measurement
@@ -325,6 +351,7 @@ class Plan:
     effects: tuple[EffectPlan, ...] = ()
     composition: tuple[CompositionPlan, ...] = ()
     concentration: float | None = None
+    batches: BatchesPlan | None = None
     correlations: CorrelationsPlan | None = None
     measurement: MeasurementPlan = field(default_factory=MeasurementPlan)
 
@@ -338,6 +365,13 @@ class Plan:
                     _refuse(f"{name}.group", part.group, f"one of groups.names, {listed(self.groups.names)}")
                 elif name == "effects" and part.group == self.groups.names[0]:
                     _refuse("effects.group", part.group, "another than the first group, which others differ from")
+        if self.batches is not None and self.batches.confounding:
+            if self.groups is None:
+                _refuse("groups", None, "a section with names, since batches.confounding ties groups to batches")
+            if self.composition or self.concentration is not None:
+                _refuse(
+                    "batches.confounding", self.batches.confounding, "0, since composition says which cells go where"
+                )
         if self.concentration is not None:
             if self.groups is None or not self.groups.donors:
                 _refuse("groups.donors", 0, "at least 1, since concentration varies the shares of types between donors")
@@ -373,7 +407,9 @@ class Plan:
                     _refuse(name, value, "a list of sections")
                 made[name] = tuple(_part(name, entry) for entry in entries)
             else:
-                made[name] = None if value is None and name in ("groups", "correlations") else _part(name, value)
+                made[name] = (
+                    None if value is None and name in ("groups", "batches", "correlations") else _part(name, value)
+                )
         return cls(**made)
 
     @classmethod

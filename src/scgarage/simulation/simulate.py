@@ -23,6 +23,7 @@ from scgarage.simulation.measurement import Measured, measure
 from scgarage.simulation.plan import EffectPlan, GroupsPlan, Plan
 
 PLANTED, REALISED, DONORS = "planted_log2_fold_change", "realised_log2_fold_change", "donor_log2_effect"
+BATCHES = "batch_log2_effect"
 """Slots of ``varm``."""
 
 LEAST_WEIGHT = 4.0
@@ -134,8 +135,12 @@ def simulate(
     names = pd.Index(model.about["var_names"])
     planted = _plant(plan, model.types, names, population, rng)
     donors = _donor_effects(plan, model, every.law, len(units.group), n_types, len(names), rng)
-    factors = (planted[units.group] * np.log(2) + donors).astype(np.float32)
-    counts, rates = _apply(plan, every, factors.reshape(-1, len(names)), n_types, rng)
+    factors = (planted[units.group] * np.log(2) + donors)[:, :, None]  # (n_units, n_types, n_batches or 1, n_genes)
+    batches = np.zeros((n_types, 1, len(names)))
+    if plan.batches is not None:
+        batches = batch_effects(every.law, n_types, len(model.batches))
+        factors = factors + (plan.batches.strength - 1) * batches
+    counts, rates = _apply(plan, every, factors.astype(np.float32), rng)
     own = sparse.csr_matrix(counts)
     sets = _sets(model, population, units)
     measured = measure(
@@ -151,7 +156,15 @@ def simulate(
         cells.varm[REALISED] = realised[1:].reshape(-1, len(names)).T.astype(np.float32)
     if donors.any():
         cells.varm[DONORS] = (donors / np.log(2)).reshape(-1, len(names)).T.astype(np.float32)
+    if plan.batches is not None:
+        effects = plan.batches.strength * batches / np.log(2)
+        cells.varm[BATCHES] = effects.reshape(-1, len(names)).T.astype(np.float32)
     cells.uns[UNS_KEY][SIMULATION] = {
+        "batches": pd.DataFrame(
+            [(kind, batch) for kind in model.types or ("all",) for batch in model.batches],
+            columns=["type", "batch"],
+            dtype=object,
+        ).rename(index=str),
         "plan": plan.to_yaml(),
         "random_state": random_state,
         "model": _fingerprint(model),
@@ -193,6 +206,9 @@ def _check(model: GenerativeModel, plan: Plan) -> None:
             found = plan.correlations.strength
             msg = f"plan: correlations.strength is {found}; allowed: 0 to {model.max_strength:g} with {model.name}"
             raise InputError(msg)
+    if plan.batches is not None and len(model.batches) < 2:
+        msg = "plan: batches is set; allowed: with a model fitted with batch_key, the column of the batches"
+        raise InputError(msg)
     strata = model.parts.get("strata")
     if plan.cells.population == "homogeneous" and strata is not None and len(np.unique(strata.parent)) < strata.n_types:
         msg = "plan: cells.population is 'homogeneous'; allowed: with a model fitted without smallest_group"
@@ -244,7 +260,12 @@ def _populate(
         proportions = "train" if cells.types is None else cells.types
         wanted = model.request(cells.n, batch=cells.batch, proportions=proportions)  # type: ignore[arg-type]
         drawn, law, types = _draw(model, wanted, plan, random_state)
-        return Population(drawn, law, types, rng.choice(n_units, cells.n, p=units.shares)), by_unit
+        own = rng.choice(n_units, cells.n, p=units.shares)
+        if plan.batches is not None and plan.batches.confounding:
+            own = _confounded(
+                own, pd.Index(model.batches).get_indexer(pd.Index(np.asarray(drawn.batches))), plan, units, rng
+            )
+        return Population(drawn, law, types, own), by_unit
     by_unit = _shares_of_units(plan, model.types, units, by_unit, rng)
     numbers = rng.multinomial(rng.multinomial(cells.n, units.shares), by_unit)  # (n_units, n_types)
     asked = {name: int(number) for name, number in zip(model.types, numbers.sum(axis=0), strict=True)}
@@ -253,6 +274,16 @@ def _populate(
     for kind in range(len(model.types)):
         own[types == kind] = rng.permutation(np.repeat(np.arange(n_units), numbers[:, kind]))
     return Population(drawn, law, types, own), by_unit
+
+
+def _confounded(
+    own: NDArray[np.int64], batch: NDArray[np.int64], plan: Plan, units: Units, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the units with some cells moved to a donor of the group that their batch takes."""
+    n_groups, n_each = len(units.groups), len(units.group) // len(units.groups)
+    tied = (batch % n_groups) * n_each + rng.integers(n_each, size=len(own))
+    moved = rng.random(len(own)) < (0.0 if plan.batches is None else plan.batches.confounding)
+    return np.where(moved, tied, own)
 
 
 def _shares_of_units(
@@ -403,15 +434,32 @@ def between_batches(law: RateLaw, n_types: int, n_batches: int) -> NDArray[np.fl
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
+def batch_effects(law: RateLaw, n_types: int, n_batches: int) -> NDArray[np.float64]:
+    """Return natural log effects of batches on the means of types, (n_types, n_batches, n_genes).
+
+    They are relative to the type's geometric mean over batches, each as its training cells count; a batch in which a
+    type was not seen has what the model expects there.
+    """
+    logs = np.log(np.maximum(law.share.reshape(n_types, n_batches, -1).astype(np.float64), 1e-12))
+    sizes = law.sizes.reshape(n_types, n_batches, 1).astype(np.float64)
+    return np.asarray(
+        logs - (sizes * logs).sum(axis=1, keepdims=True) / np.maximum(sizes.sum(axis=1, keepdims=True), 1)
+    )
+
+
 def _apply(
-    plan: Plan, population: Population, factors: NDArray[np.float32], n_types: int, rng: np.random.Generator
+    plan: Plan, population: Population, factors: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[sparse.csr_matrix, NDArray[np.float32] | None]:
     """Return counts at the planted rates and depth, and the rates if they are kept."""
     m, n_cells = plan.measurement, len(population.types)
     scale = np.log(m.depth * m.capture) + m.capture_sd * rng.standard_normal(n_cells) - m.capture_sd**2 / 2
     if not m.expected and not factors.any() and not scale.any():
         return population.drawn.values, None  # noqa: PD011
+    n_types, n_batches, n_genes = factors.shape[1:]
     classes = population.units * n_types + population.types
+    if n_batches > 1:
+        classes = classes * n_batches + population.law.strata % n_batches
+    factors = factors.reshape(-1, n_genes)
     return population.law.at(population.drawn.values, factors, classes, scale, rng, expected=m.expected)
 
 
@@ -516,6 +564,8 @@ class Truth:
         Planned share and number of cells of each type in each donor.
     donors
         Log2 effect of each donor on each gene in each type; empty without.
+    batches
+        Log2 effect of each batch on each gene in each type, where the plan says how strong; empty without.
     plan
         The plan.
     """
@@ -524,6 +574,7 @@ class Truth:
     cells: pd.DataFrame
     composition: pd.DataFrame
     donors: pd.DataFrame
+    batches: pd.DataFrame
     plan: Plan
 
     def sentences(self) -> list[str]:
@@ -565,10 +616,12 @@ def truth(adata: ad.AnnData) -> Truth:
     units = composition[["group", "donor", "type"]]
     genes = _long(adata, contrasts, {"planted": PLANTED, "realised": REALISED})
     donors = _long(adata, units, {"log2_effect": DONORS}) if DONORS in adata.varm else units.iloc[:0]
+    named = record["batches"].reset_index(drop=True)
+    batches = _long(adata, named, {"log2_effect": BATCHES}) if BATCHES in adata.varm else named.iloc[:0]
     kept = [name for name in CELL_COLUMNS if name in adata.obs]
     key = adata.uns[UNS_KEY].get("labels_key")
     cells = adata.obs[[*([key] if key in adata.obs else []), *kept]].copy()
-    return Truth(genes, cells, composition, donors, Plan.from_yaml(str(record["plan"])))
+    return Truth(genes, cells, composition, donors, batches, Plan.from_yaml(str(record["plan"])))
 
 
 def _long(adata: ad.AnnData, columns: pd.DataFrame, slots: Mapping[str, str]) -> pd.DataFrame:

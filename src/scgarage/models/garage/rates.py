@@ -15,6 +15,9 @@ from scgarage.models.spec import Drawn, Wanted
 BLOCK = 1_000_000
 """Cells times genes that are worked on at a time; each block has its own stream of random numbers."""
 
+FEW = 0.2
+"""Expected number of further counts below which it pays to ask first whether there is any."""
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -228,10 +231,11 @@ def _change(
             rate = 0.0
             if wanted or factor > 1:
                 expected = totals[i] * share[s, j] * np.exp(slope[s, j] * depth[i])
-                if count == 0 and not wanted:
+                few = (factor - 1) * expected * mean[s, j]
+                if count == 0 and few < FEW and not wanted:
                     # By Jensen's inequality no further count is at least as likely as with the mean rate, which is not
                     # higher given no count: this decides most entries at once.
-                    least = np.exp(-(factor - 1) * expected * mean[s, j])
+                    least = np.exp(-few)
                     if rng.random() >= least:
                         counts[i, j] = _more_than_none(
                             expected, factor, least, shapes[s, j], weights[s, j], grid, terms, rng
