@@ -58,6 +58,8 @@ def test_a_plan_survives_yaml(tmp_path):
             {"groups": {"donors": 2}, "concentration": 9, "batches": {"confounding": 1}},
             r"batches\.confounding is 1; allowed: 0",
         ),
+        ({"trajectory": {}}, r"trajectory\.paths is \(\); allowed: a list of pairs"),
+        ({"trajectory": {"paths": [["a", "a"]]}}, r"trajectory\.paths is \['a', 'a'\]; allowed: a pair of two"),
         ([1], r"plan: found list; expected sections: cells, groups"),
     ],
 )

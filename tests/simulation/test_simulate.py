@@ -240,6 +240,50 @@ def test_batch_effects_are_as_strong_as_planned(models):
     np.testing.assert_allclose(table["log2_effect"], 2 * truth(cells[2]).batches["log2_effect"], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("paths", "last"),
+    [
+        ([["type_1", "type_2"], ["type_2", "rare"]], 2.0),
+        ([["type_1", "type_2"], ["type_1", "rare"]], 1.0),
+        ([["type_1", "type_2"], ["type_2", "rare"], ["rare", "type_1"]], 3.0),
+    ],
+    ids=["line", "branching", "circle"],
+)
+def test_trajectories_have_pseudotime_branch_and_trends(models, paths, last):
+    cells = simulate(models["garage"], {"cells": {"n": 900}, "trajectory": {"paths": paths}})
+    table, trends = truth(cells).cells, truth(cells).trends
+    assert 0 <= table["pseudotime"].min() < 0.05
+    assert last - 0.1 < table["pseudotime"].max() <= last
+    on_path = table[table["branch"] != ""]
+    assert (on_path["branch"].astype(str).str.split(" -> ").str[0] == on_path["cell_type"].astype(str)).all()
+    assert list(trends["branch"].unique()) == [" -> ".join(path) for path in paths]
+
+
+def test_cells_at_the_end_of_a_path_have_the_means_of_the_type_there(models):
+    plan = {"cells": {"n": 6000, "types": {"type_1": 0.5, "type_2": 0.5, "rare": 0}}}
+    cells = simulate(models["copula"], plan | {"trajectory": {"paths": [["type_1", "type_2"]]}})
+    late = dense(cells[cells.obs["pseudotime"].between(0.9, 1, inclusive="neither")]).mean(axis=0)
+    there = dense(cells[cells.obs["cell_type"] == "type_2"]).mean(axis=0)
+    seen = there > 0.5
+    assert np.median(np.abs(np.log2(late[seen] / there[seen]))) < 0.15
+
+
+@pytest.mark.slow
+def test_diffusion_pseudotime_finds_a_line(models):
+    import scanpy as sc
+
+    plan = {"cells": {"n": 1200, "types": {"type_1": 1.0, "type_2": 0, "rare": 0}}, "measurement": {"depth": 5}}
+    cells = simulate(models["garage"], plan | {"trajectory": {"paths": [["type_1", "type_2"]]}})
+    sc.pp.normalize_total(cells)
+    sc.pp.log1p(cells)
+    sc.pp.pca(cells, n_comps=10)
+    sc.pp.neighbors(cells)
+    sc.tl.diffmap(cells)
+    cells.uns["iroot"] = int(np.argmin(cells.obs["pseudotime"]))
+    sc.tl.dpt(cells)
+    assert stats.spearmanr(cells.obs["dpt_pseudotime"], cells.obs["pseudotime"]).statistic > 0.9
+
+
 def test_groups_can_be_tied_to_batches(models):
     plan = {"cells": {"n": 800}, "groups": TWO | {"donors": 2}}
     for confounding, groups_in_batch in ((0.0, 2), (1.0, 1)):
@@ -292,6 +336,7 @@ def test_plan_and_truth_travel_in_the_file_and_guard_lets_them_through(models, t
         ("garage", {"cells": {"batch": "b"}}, "cells.batch names 'b'"),
         ("garage", {"groups": {}, "effects": [{"group": "treated", "genes": ["x"]}]}, "effects.genes names 'x'"),
         ("garage", {"groups": {"donors": 2, "donor_sd": "real"}}, "groups.donor_sd is 'real'; allowed"),
+        ("garage", {"trajectory": {"paths": [["type_1", "T"]]}}, "trajectory.paths names 'T'"),
         ("garage", {"batches": {"strength": 0}}, "batches is set; allowed: with a model fitted with batch_key"),
         ("garage", {"measurement": {"swaps": 0.1}}, "measurement.swaps is set; allowed: with donors"),
         ("copula", {"correlations": {"strength": 2}}, "correlations.strength is 2; allowed: 0 to 1 with copula"),

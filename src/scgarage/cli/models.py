@@ -223,6 +223,7 @@ def run_simulate(
             "composition": found.composition,
             "donors": found.donors,
             "batches": found.batches,
+            "trends": found.trends,
         }
         files = {f"{name}.csv": to_csv(table) for name, table in tables.items() if len(table)}
         write_folder(truth, files | {"cells.csv": to_csv(found.cells, index=True)}, overwrite=overwrite)

@@ -9,10 +9,11 @@ from scgarage.simulation.plan import (
     GroupsPlan,
     MeasurementPlan,
     Plan,
+    TrajectoryPlan,
 )
 from scgarage.simulation.simulate import Truth, simulate, truth
 
 __all__ = [
     "BatchesPlan", "CellsPlan", "CompositionPlan", "CorrelationsPlan", "EffectPlan", "GroupsPlan", "MeasurementPlan",
-    "Plan", "Truth", "simulate", "truth",
+    "Plan", "TrajectoryPlan", "Truth", "simulate", "truth",
 ]  # fmt: skip

@@ -227,6 +227,32 @@ class BatchesPlan:
 
 
 @dataclass(frozen=True)
+class TrajectoryPlan:
+    """Cells on their way from one type to another.
+
+    Attributes
+    ----------
+    paths
+        Pairs of types, such as ``[[a, b], [b, c]]`` for a line, ``[[a, b], [a, c]]`` for a branching, and ``[[a, b],
+        [b, c], [c, a]]`` for a circle. The cells of a path's first type are spread evenly over the paths that leave it.
+    """
+
+    paths: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        paths: Any = self.paths
+        if not isinstance(paths, list | tuple) or not paths:
+            _refuse("trajectory.paths", paths, "a list of pairs of types, such as [[a, b], [b, c]]")
+        for path in paths:
+            if not isinstance(path, list | tuple) or len(path) != 2 or path[0] == path[1]:
+                _refuse("trajectory.paths", path, "a pair of two different types, such as [a, b]")
+        made = tuple((str(start), str(end)) for start, end in paths)
+        if len(set(made)) < len(made):
+            _refuse("trajectory.paths", [list(path) for path in made], "every pair once")
+        object.__setattr__(self, "paths", made)
+
+
+@dataclass(frozen=True)
 class CorrelationsPlan:
     """Genes that go together less, or more, than they were fitted.
 
@@ -308,6 +334,7 @@ PARTS: dict[str, type[Any]] = {
     "effects": EffectPlan,
     "composition": CompositionPlan,
     "batches": BatchesPlan,
+    "trajectory": TrajectoryPlan,
     "correlations": CorrelationsPlan,
     "measurement": MeasurementPlan,
 }
@@ -335,6 +362,8 @@ class Plan:
         group; ``None`` for no variation between donors.
     batches
         Effects of the batches that the model was fitted on, weaker or stronger.
+    trajectory
+        Cells on their way from one type to another.
     correlations
         Genes that go together less, or more.
     measurement
@@ -352,6 +381,7 @@ class Plan:
     composition: tuple[CompositionPlan, ...] = ()
     concentration: float | None = None
     batches: BatchesPlan | None = None
+    trajectory: TrajectoryPlan | None = None
     correlations: CorrelationsPlan | None = None
     measurement: MeasurementPlan = field(default_factory=MeasurementPlan)
 
@@ -408,7 +438,9 @@ class Plan:
                 made[name] = tuple(_part(name, entry) for entry in entries)
             else:
                 made[name] = (
-                    None if value is None and name in ("groups", "batches", "correlations") else _part(name, value)
+                    None
+                    if value is None and name in ("groups", "batches", "trajectory", "correlations")
+                    else _part(name, value)
                 )
         return cls(**made)
 

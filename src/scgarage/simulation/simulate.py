@@ -23,7 +23,7 @@ from scgarage.simulation.measurement import Measured, measure
 from scgarage.simulation.plan import EffectPlan, GroupsPlan, Plan
 
 PLANTED, REALISED, DONORS = "planted_log2_fold_change", "realised_log2_fold_change", "donor_log2_effect"
-BATCHES = "batch_log2_effect"
+BATCHES, TRENDS = "batch_log2_effect", "trajectory_log2_change"
 """Slots of ``varm``."""
 
 LEAST_WEIGHT = 4.0
@@ -140,7 +140,8 @@ def simulate(
     if plan.batches is not None:
         batches = batch_effects(every.law, n_types, len(model.batches))
         factors = factors + (plan.batches.strength - 1) * batches
-    counts, rates = _apply(plan, every, factors.astype(np.float32), rng)
+    ways = Ways.of(plan, model.types, every, n_cells, len(model.batches), rng)
+    counts, rates = _apply(plan, every, factors.astype(np.float32), ways, rng)
     own = sparse.csr_matrix(counts)
     sets = _sets(model, population, units)
     measured = measure(
@@ -156,6 +157,12 @@ def simulate(
         cells.varm[REALISED] = realised[1:].reshape(-1, len(names)).T.astype(np.float32)
     if donors.any():
         cells.varm[DONORS] = (donors / np.log(2)).reshape(-1, len(names)).T.astype(np.float32)
+    if ways is not None and plan.trajectory is not None:
+        names_of_paths = [" -> ".join(path) for path in plan.trajectory.paths]
+        cells.obs["pseudotime"] = ways.pseudotime[:n_cells]
+        branch = np.asarray([*names_of_paths, ""], dtype=object)[ways.path[:n_cells]]
+        cells.obs["branch"] = pd.Categorical(branch, categories=[*names_of_paths, ""])
+        cells.varm[TRENDS] = (ways.slopes.T / np.log(2)).astype(np.float32)
     if plan.batches is not None:
         effects = plan.batches.strength * batches / np.log(2)
         cells.varm[BATCHES] = effects.reshape(-1, len(names)).T.astype(np.float32)
@@ -206,6 +213,9 @@ def _check(model: GenerativeModel, plan: Plan) -> None:
             found = plan.correlations.strength
             msg = f"plan: correlations.strength is {found}; allowed: 0 to {model.max_strength:g} with {model.name}"
             raise InputError(msg)
+    if plan.trajectory is not None:
+        ends = [name for path in plan.trajectory.paths for name in path]
+        _check_known("trajectory.paths", ends, model.types, "a type of the model")
     if plan.batches is not None and len(model.batches) < 2:
         msg = "plan: batches is set; allowed: with a model fitted with batch_key, the column of the batches"
         raise InputError(msg)
@@ -447,20 +457,64 @@ def batch_effects(law: RateLaw, n_types: int, n_batches: int) -> NDArray[np.floa
     )
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Paths between types, and where on them cells are."""
+
+    slopes: NDArray[np.float32]  # natural log change of each gene's mean along each path, (n_paths, n_genes)
+    path: NDArray[np.int64]  # path of each cell, -1 for none, (n_cells,)
+    time: NDArray[np.float64]  # how far along it each cell is, from 0 to 1, (n_cells,)
+    pseudotime: NDArray[np.float64]  # the same from the start of all paths; NaN off them, (n_cells,)
+
+    @classmethod
+    def of(
+        cls, plan: Plan, types: Sequence[str], population: Population, n_cells: int, n_batches: int,
+        rng: np.random.Generator,
+    ) -> "Ways | None":  # fmt: skip
+        """Place the first ``n_cells`` cells on the paths of a plan; second cells of doublets stay where they are."""
+        if plan.trajectory is None:
+            return None
+        ends = np.array([[types.index(name) for name in path] for path in plan.trajectory.paths])
+        law, n_batches = population.law, max(n_batches, 1)
+        logs = np.log(np.maximum(law.share.reshape(len(types), n_batches, -1).astype(np.float64), 1e-9))
+        sizes = law.sizes.reshape(len(types), n_batches, 1).astype(np.float64)
+        means = (sizes * logs).sum(axis=1) / np.maximum(sizes.sum(axis=1), 1)
+        path, time = np.full(len(population.types), -1), np.zeros(len(population.types))
+        for start in np.unique(ends[:, 0]):
+            rows = np.flatnonzero(population.types[:n_cells] == start)
+            path[rows] = rng.choice(np.flatnonzero(ends[:, 0] == start), len(rows))
+            time[rows] = rng.random(len(rows))
+        pseudotime = _steps(ends, len(types))[population.types] + time
+        return cls((means[ends[:, 1]] - means[ends[:, 0]]).astype(np.float32), path, time, pseudotime)
+
+
+def _steps(ends: NDArray[np.int64], n_types: int) -> NDArray[np.float64]:
+    """Return the number of paths from where all begin to each type, (n_types,); NaN for types on none."""
+    roots = np.setdiff1d(ends[:, 0], ends[:, 1])
+    steps = np.full(n_types, np.nan)
+    steps[roots if len(roots) else ends[:1, 0]] = 0.0
+    for _ in range(n_types):
+        for start, end in ends:
+            if np.isnan(steps[end]) and not np.isnan(steps[start]):
+                steps[end] = steps[start] + 1
+    return steps
+
+
 def _apply(
-    plan: Plan, population: Population, factors: NDArray[np.float32], rng: np.random.Generator
+    plan: Plan, population: Population, factors: NDArray[np.float32], ways: Ways | None, rng: np.random.Generator
 ) -> tuple[sparse.csr_matrix, NDArray[np.float32] | None]:
     """Return counts at the planted rates and depth, and the rates if they are kept."""
     m, n_cells = plan.measurement, len(population.types)
     scale = np.log(m.depth * m.capture) + m.capture_sd * rng.standard_normal(n_cells) - m.capture_sd**2 / 2
-    if not m.expected and not factors.any() and not scale.any():
+    if not m.expected and not factors.any() and not scale.any() and ways is None:
         return population.drawn.values, None  # noqa: PD011
     n_types, n_batches, n_genes = factors.shape[1:]
     classes = population.units * n_types + population.types
     if n_batches > 1:
         classes = classes * n_batches + population.law.strata % n_batches
     factors = factors.reshape(-1, n_genes)
-    return population.law.at(population.drawn.values, factors, classes, scale, rng, expected=m.expected)
+    along: dict[str, Any] = {} if ways is None else {"slopes": ways.slopes, "paths": ways.path, "time": ways.time}
+    return population.law.at(population.drawn.values, factors, classes, scale, rng, expected=m.expected, **along)
 
 
 def _sets(model: GenerativeModel, population: Population, units: Units) -> NDArray[np.int64]:
@@ -566,6 +620,8 @@ class Truth:
         Log2 effect of each donor on each gene in each type; empty without.
     batches
         Log2 effect of each batch on each gene in each type, where the plan says how strong; empty without.
+    trends
+        Log2 change of each gene's mean along each path, linear in the log; empty without.
     plan
         The plan.
     """
@@ -575,6 +631,7 @@ class Truth:
     composition: pd.DataFrame
     donors: pd.DataFrame
     batches: pd.DataFrame
+    trends: pd.DataFrame
     plan: Plan
 
     def sentences(self) -> list[str]:
@@ -595,6 +652,7 @@ class Truth:
 
 CELL_COLUMNS = (
     "group", "donor", "doublet", "doublet_partner", "ambient_share", "n_ambient", "n_swapped_in", "n_dropped",
+    "pseudotime", "branch",
 )  # fmt: skip
 
 
@@ -618,10 +676,13 @@ def truth(adata: ad.AnnData) -> Truth:
     donors = _long(adata, units, {"log2_effect": DONORS}) if DONORS in adata.varm else units.iloc[:0]
     named = record["batches"].reset_index(drop=True)
     batches = _long(adata, named, {"log2_effect": BATCHES}) if BATCHES in adata.varm else named.iloc[:0]
+    plan = Plan.from_yaml(str(record["plan"]))
+    paths = [] if plan.trajectory is None else [" -> ".join(path) for path in plan.trajectory.paths]
+    trends = _long(adata, pd.DataFrame({"branch": paths}), {"log2_change": TRENDS} if paths else {})
     kept = [name for name in CELL_COLUMNS if name in adata.obs]
     key = adata.uns[UNS_KEY].get("labels_key")
     cells = adata.obs[[*([key] if key in adata.obs else []), *kept]].copy()
-    return Truth(genes, cells, composition, donors, batches, Plan.from_yaml(str(record["plan"])))
+    return Truth(genes, cells, composition, donors, batches, trends, plan)
 
 
 def _long(adata: ad.AnnData, columns: pd.DataFrame, slots: Mapping[str, str]) -> pd.DataFrame:

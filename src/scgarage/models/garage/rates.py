@@ -79,11 +79,12 @@ class RateLaw:
         *,
         expected: bool = False,
         slopes: NDArray[np.float32] | None = None,
+        paths: NDArray[np.int64] | None = None,
         time: NDArray[np.float64] | None = None,
     ) -> tuple[sparse.csr_matrix, NDArray[np.float32] | None]:
         r"""Return the counts at other rates, and these rates where ``expected`` are asked for.
 
-        .. math:: \log f_{ij} = a_{k(i) j} + b_{k(i) j} t_i + u_i
+        .. math:: \log f_{ij} = a_{k(i) j} + b_{p(i) j} t_i + u_i
 
         Parameters
         ----------
@@ -99,8 +100,9 @@ class RateLaw:
             Random numbers.
         expected
             Whether to return the rates, ``(n_cells, n_genes)`` and dense.
-        slopes, time
-            Slopes :math:`b` by class, ``(n_classes, n_genes)``, and the time :math:`t` of each cell, ``(n_cells,)``.
+        slopes, paths, time
+            Slopes :math:`b` by path, ``(n_paths, n_genes)``, the path :math:`p` of each cell and its time :math:`t` on
+            it, ``(n_cells,)`` both; -1 for cells on no path.
         """
         n_cells, n_genes = counts.shape
         counts = counts.sorted_indices()
@@ -108,6 +110,7 @@ class RateLaw:
         parts = pieces(n_cells, n_genes, BLOCK)
         streams = rng.spawn(len(parts))
         slopes = np.zeros((1, 1), dtype=np.float32) if slopes is None else slopes
+        paths = np.full(n_cells, -1) if paths is None else paths
         time = np.zeros(n_cells) if time is None else time
         mean = self.weights @ self.grid
 
@@ -119,7 +122,7 @@ class RateLaw:
             _change(
                 made, shown, self.strata[rows], self.totals[rows], self.depth[rows], self.share, self.slope,
                 self.weights, self.grid, self.shape, mean, log_factors, classes[rows], log_scale[rows], slopes,
-                time[rows], streams[number],
+                paths[rows], time[rows], streams[number],
             )  # fmt: skip
             return sparse.csr_matrix(made)
 
@@ -213,17 +216,18 @@ def _change(
     classes: NDArray[np.int64],
     log_scale: NDArray[np.float64],
     slopes: NDArray[np.float32],
+    paths: NDArray[np.int64],
     time: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
     """Replace counts by those at other rates, and fill in these rates where there is room for them."""
-    terms, wanted, timed = np.empty(len(grid)), rates.shape[0] > 0, slopes.shape[1] > 1
+    terms, wanted = np.empty(len(grid)), rates.shape[0] > 0
     for i in range(counts.shape[0]):
         s, k = strata[i], classes[i]
         for j in range(counts.shape[1]):
             log_factor = log_factors[k, j] + log_scale[i]
-            if timed:
-                log_factor += slopes[k, j] * time[i]
+            if paths[i] >= 0:
+                log_factor += slopes[paths[i], j] * time[i]
             count = counts[i, j]
             factor = 1.0
             if log_factor != 0.0:
