@@ -124,6 +124,15 @@ def test_simulate_plants_what_the_plan_says_and_refuses_what_it_cannot(folder, c
     assert "plan: measurement.ambient is 2; allowed: a number from 0 to 0.9" in capsys.readouterr().err
 
 
+def test_methods_are_tested_on_what_a_plan_plants(folder, capsys):
+    plan = {"cells": {"n": 200}, "groups": {"donors": 2}, "effects": [{"group": "treated"}]}
+    (folder / "two.yaml").write_text(yaml.safe_dump(plan))
+    arguments = ["test-methods", str(folder / "model"), str(folder / "two.yaml"), "--n-replicates", "2"]
+    assert main([*arguments, "--methods", "[pseudobulk-t]", "--out", str(folder / "methods.csv")]) == 0
+    assert "pseudobulk-t: " in capsys.readouterr().out
+    assert (folder / "methods.csv").read_text().startswith("method,replicate,n_planted,n_found,power")
+
+
 def test_outputs_are_never_overwritten_unasked(folder, capsys):
     before = (folder / "made.h5ad").read_bytes()
     assert main(["sample", str(folder / "model"), "-n", "5", "--out", str(folder / "made.h5ad")]) == 2

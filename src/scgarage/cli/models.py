@@ -233,6 +233,61 @@ def run_simulate(
         say(sentence)
 
 
+def run_test_methods(
+    model: str,
+    plan: str,
+    out: str | None = None,
+    methods: list[str] | None = None,
+    cell_type: str | None = None,
+    n_replicates: int = 5,
+    alpha: float = 0.05,
+    random_state: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """Let differential tests look for what a plan plants, in several simulations.
+
+    Prints, for each method, how many of the planted genes it finds, how much of what it finds is false, and how many
+    genes without a difference have small p-values.
+
+    Parameters
+    ----------
+    model
+        Folder of a garage, copula or flow that was fitted on counts.
+    plan
+        YAML file with two groups; see `scgarage simulate`.
+    out
+        File to write, csv or json.
+    methods
+        Names, as a list: wilcoxon, t-test, pseudobulk-t, or your own as module:function; these three by default.
+    cell_type
+        Type whose cells are tested; the most frequent one by default.
+    n_replicates
+        Number of simulations.
+    alpha
+        Level of the tests, and false discovery rate.
+    random_state
+        Seed of the first simulation; the others follow.
+    overwrite
+        Replace the output if it exists.
+    """
+    check_outputs(out, overwrite=overwrite)
+    with loading():
+        from scgarage.simulation import METHODS, Plan, check_methods
+
+    result = check_methods(
+        model,
+        Plan.of(plan),
+        list(METHODS) if methods is None else methods,
+        cell_type=cell_type,
+        n_replicates=n_replicates,
+        alpha=alpha,
+        random_state=random_state,
+    )
+    say(result.text())
+    if out is not None:
+        say(f"table: {result.save(out, overwrite=overwrite)}")
+
+
 def run_augment(
     model: str,
     data: str,

@@ -1,5 +1,6 @@
 """Simulated cells with a planted truth (``sg.simulate``), as real as the model in everything that is not planted."""
 
+from scgarage.simulation.methods import METHODS, MethodCheck, check_methods
 from scgarage.simulation.plan import (
     BatchesPlan,
     CellsPlan,
@@ -14,6 +15,6 @@ from scgarage.simulation.plan import (
 from scgarage.simulation.simulate import Truth, simulate, truth
 
 __all__ = [
-    "BatchesPlan", "CellsPlan", "CompositionPlan", "CorrelationsPlan", "EffectPlan", "GroupsPlan", "MeasurementPlan",
-    "Plan", "TrajectoryPlan", "Truth", "simulate", "truth",
+    "METHODS", "BatchesPlan", "CellsPlan", "CompositionPlan", "CorrelationsPlan", "EffectPlan", "GroupsPlan",
+    "MeasurementPlan", "MethodCheck",    "Plan", "TrajectoryPlan", "Truth", "check_methods", "simulate", "truth",
 ]  # fmt: skip
