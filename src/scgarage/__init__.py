@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         pp,
         seeds,
         sequences,
+        simulation,
         training,
     )
     from scgarage import plotting as pl
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from scgarage.judge.privacy import audit
     from scgarage.models import load
     from scgarage.report import write_report as report
+    from scgarage.simulation import simulate, truth
 
 # Imported on first use: torch, scanpy and anndata take seconds, and `scgarage --help` needs none of them.
 _FUNCTIONS = {
@@ -53,6 +55,8 @@ _FUNCTIONS = {
     "impute": "imputation",
     "load": "models",
     "read": "io",
+    "simulate": "simulation",
+    "truth": "simulation",
     "write_h5ad": "io",
 }
 
@@ -85,7 +89,10 @@ __all__ = [
     "report",
     "seeds",
     "sequences",
+    "simulate",
+    "simulation",
     "training",
+    "truth",
     "write_h5ad",
 ]
 

@@ -11,6 +11,9 @@ UNS_KEY = "scgarage"
 COUNTS_LAYER = "counts"
 """Layer that holds integer counts."""
 
+SIMULATION = "simulation"
+"""Part of that slot that says how cells with a known truth were simulated."""
+
 SOURCE_KEY = "source"
 """Column of ``obs`` that tells real from synthetic cells."""
 

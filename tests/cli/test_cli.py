@@ -110,6 +110,29 @@ def test_augment_adds_to_rare_types_and_marks_the_source(folder, capsys):
     np.testing.assert_array_equal(joined.X[: real.n_obs].toarray(), real.X.toarray())
 
 
+def test_simulate_plants_what_the_plan_says_and_refuses_what_it_cannot(folder, capsys):
+    plan = {"cells": {"n": 90}, "groups": {"donors": 2}, "effects": [{"group": "treated"}]}
+    plan["measurement"] = {"doublets": 0.1}
+    (folder / "plan.yaml").write_text(yaml.safe_dump(plan))
+    arguments = ["simulate", str(folder / "model"), str(folder / "plan.yaml"), "--out", str(folder / "simulated.h5ad")]
+    assert main([*arguments, "--truth", str(folder / "truth")]) == 0
+    assert "treated: 10 genes with a planted fold change" in capsys.readouterr().out
+    assert len(sg.truth(sg.read(folder / "simulated.h5ad")).cells) == 90
+    assert {path.name for path in (folder / "truth").iterdir()} == {"genes.csv", "cells.csv", "composition.csv"}
+    (folder / "plan.yaml").write_text("measurement: {ambient: 2}")
+    assert main([*arguments, "--overwrite"]) == 2
+    assert "plan: measurement.ambient is 2; allowed: a number from 0 to 0.9" in capsys.readouterr().err
+
+
+def test_methods_are_tested_on_what_a_plan_plants(folder, capsys):
+    plan = {"cells": {"n": 200}, "groups": {"donors": 2}, "effects": [{"group": "treated"}]}
+    (folder / "two.yaml").write_text(yaml.safe_dump(plan))
+    arguments = ["test-methods", str(folder / "model"), str(folder / "two.yaml"), "--n-replicates", "2"]
+    assert main([*arguments, "--methods", "[pseudobulk-t]", "--out", str(folder / "methods.csv")]) == 0
+    assert "pseudobulk-t: " in capsys.readouterr().out
+    assert (folder / "methods.csv").read_text().startswith("method,replicate,n_planted,n_found,power")
+
+
 def test_outputs_are_never_overwritten_unasked(folder, capsys):
     before = (folder / "made.h5ad").read_bytes()
     assert main(["sample", str(folder / "model"), "-n", "5", "--out", str(folder / "made.h5ad")]) == 2

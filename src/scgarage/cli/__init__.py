@@ -14,7 +14,7 @@ from scgarage.cli.benchmark import run_benchmark
 from scgarage.cli.data import run_impute, run_prepare
 from scgarage.cli.demo import run_demo
 from scgarage.cli.judge import run_audit, run_evaluate, run_report
-from scgarage.cli.models import run_augment, run_fit, run_models, run_sample
+from scgarage.cli.models import run_augment, run_fit, run_models, run_sample, run_simulate, run_test_methods
 from scgarage.cli.options import say
 from scgarage.cli.sequences import SEQUENCES
 from scgarage.errors import InputError, OutputExistsError, ScgarageError
@@ -41,6 +41,18 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...], str]] = {
         ("model",),
         "  scgarage sample model -n 5000 --out synthetic.h5ad\n"
         '  scgarage sample model --types \'{"pDC": 500, "Mk": 500}\' --out rare.h5ad',
+    ),
+    "simulate": (
+        run_simulate,
+        ("model", "plan"),
+        "  scgarage simulate model plan.yaml --out simulated.h5ad\n"
+        "  scgarage simulate model plan.yaml --out simulated.h5ad --truth truth --random-state 1",
+    ),
+    "test-methods": (
+        run_test_methods,
+        ("model", "plan"),
+        "  scgarage test-methods model plan.yaml --out methods.csv\n"
+        "  scgarage test-methods model plan.yaml --methods [wilcoxon,mine:test] --n-replicates 10",
     ),
     "augment": (
         run_augment,

@@ -190,6 +190,112 @@ def _audit(cells: "AnnData", real: str | None, *, allow_weak: bool) -> None:
     say(audit.sentences[0])
 
 
+def run_simulate(
+    model: str, plan: str, out: str, truth: str | None = None, random_state: int = 0, overwrite: bool = False
+) -> None:
+    """Make cells in which a plan is true: planted fold changes, shares of types, donors, ambient RNA, doublets.
+
+    What the plan does not name is as the model makes it. The truth travels in the file (sg.truth), so that methods can
+    be tested against it.
+
+    Parameters
+    ----------
+    model
+        Folder of a garage, copula or flow that was fitted on counts.
+    plan
+        YAML file of what shall be true; an empty section list, {}, plants nothing.
+    out
+        File to write, h5ad.
+    truth
+        Folder to write the truth to as well, as csv tables.
+    random_state
+        Seed; model, plan and seed give the same cells.
+    overwrite
+        Replace outputs that exist.
+    """
+    check_outputs(out, overwrite=overwrite)
+    with loading():
+        from scgarage.io import write_h5ad
+        from scgarage.io.result import to_csv
+        from scgarage.io.write import write_folder
+        from scgarage.models import load
+        from scgarage.simulation import Plan, simulate
+        from scgarage.simulation import truth as truth_of
+
+    wanted = Plan.of(plan)
+    cells = simulate(load(model), wanted, random_state=random_state)
+    found = truth_of(cells)
+    if truth is not None:
+        tables = {
+            "genes": found.genes,
+            "composition": found.composition,
+            "donors": found.donors,
+            "batches": found.batches,
+            "trends": found.trends,
+        }
+        files = {f"{name}.csv": to_csv(table) for name, table in tables.items() if len(table)}
+        write_folder(truth, files | {"cells.csv": to_csv(found.cells, index=True)}, overwrite=overwrite)
+    write_h5ad(cells, out, overwrite=overwrite)
+    say(f"{cells.n_obs:,} simulated cells x {cells.n_vars:,} genes: {out}")
+    for sentence in found.sentences():
+        say(sentence)
+
+
+def run_test_methods(
+    model: str,
+    plan: str,
+    out: str | None = None,
+    methods: list[str] | None = None,
+    cell_type: str | None = None,
+    n_replicates: int = 5,
+    alpha: float = 0.05,
+    random_state: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """Let differential tests look for what a plan plants, in several simulations.
+
+    Prints, for each method, how many of the planted genes it finds, how much of what it finds is false, and how many
+    genes without a difference have small p-values.
+
+    Parameters
+    ----------
+    model
+        Folder of a garage, copula or flow that was fitted on counts.
+    plan
+        YAML file with two groups; see `scgarage simulate`.
+    out
+        File to write, csv or json.
+    methods
+        Names, as a list: wilcoxon, t-test, pseudobulk-t, or your own as module:function; these three by default.
+    cell_type
+        Type whose cells are tested; the most frequent one by default.
+    n_replicates
+        Number of simulations.
+    alpha
+        Level of the tests, and false discovery rate.
+    random_state
+        Seed of the first simulation; the others follow.
+    overwrite
+        Replace the output if it exists.
+    """
+    check_outputs(out, overwrite=overwrite)
+    with loading():
+        from scgarage.simulation import METHODS, Plan, check_methods
+
+    result = check_methods(
+        model,
+        Plan.of(plan),
+        list(METHODS) if methods is None else methods,
+        cell_type=cell_type,
+        n_replicates=n_replicates,
+        alpha=alpha,
+        random_state=random_state,
+    )
+    say(result.text())
+    if out is not None:
+        say(f"table: {result.save(out, overwrite=overwrite)}")
+
+
 def run_augment(
     model: str,
     data: str,

@@ -18,7 +18,7 @@ from scgarage.io.gene_names import explain_mismatch
 from scgarage.io.matrix import Matrix, as_matrix, column_sums, find_values, row_sums
 from scgarage.io.tables import missing_labels
 from scgarage.io.values import Values, find_alternative, name_of_logarithm, recognise_values
-from scgarage.schema import REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, ValueKind
+from scgarage.schema import REAL, SIMULATION, SOURCE_KEY, SYNTHETIC, UNS_KEY, UNSURE, ValueKind
 
 TARGET_SUM = 1e4
 """Counts per cell after normalisation: CP10k, the field's convention (scanpy's and Seurat's tutorials)."""
@@ -551,7 +551,9 @@ WHY = (
 )
 
 
-def guard(adata: AnnData, *, keep: Literal["real"] | None = None, source_key: str = SOURCE_KEY) -> AnnData:
+def guard(
+    adata: AnnData, *, keep: Literal["real"] | None = None, source_key: str = SOURCE_KEY, simulation: bool = False
+) -> AnnData:
     r"""Refuse synthetic cells, or leave them out, before a statistical test.
 
     A test divides a difference by its standard error, which shrinks with :math:`\sqrt{n}`. Synthetic cells
@@ -569,6 +571,9 @@ def guard(adata: AnnData, *, keep: Literal["real"] | None = None, source_key: st
         Column of ``obs`` that tells real from synthetic cells. Only its value ``"synthetic"`` has a meaning
         here: other values, missing ones and a missing column count as real, so synthetic cells of other
         programs must be marked first.
+    simulation
+        Whether the cells are to be tested because their truth is known: cells that :func:`scgarage.simulate` made then
+        pass, and no others.
 
     Returns
     -------
@@ -577,7 +582,8 @@ def guard(adata: AnnData, *, keep: Literal["real"] | None = None, source_key: st
     Raises
     ------
     InputError
-        When there are synthetic cells and ``keep`` is ``None``, when none is real, or for another ``keep``.
+        When there are synthetic cells and ``keep`` is ``None``, when none is real, or for another ``keep``; with
+        ``simulation``, for cells without a known truth.
 
     Examples
     --------
@@ -593,6 +599,11 @@ def guard(adata: AnnData, *, keep: Literal["real"] | None = None, source_key: st
         msg = f"keep is {keep!r}; expected None (refuse synthetic cells) or 'real' (leave them out)"
         raise InputError(msg)
     synthetic = _is_synthetic(adata, source_key)
+    if simulation:
+        if not synthetic.all() or "plan" not in adata.uns.get(UNS_KEY, {}).get(SIMULATION, {}):
+            msg = "simulation=True is for cells whose truth is known, made by sg.simulate(model, plan); these are not"
+            raise InputError(msg)
+        return adata
     n_synthetic = int(synthetic.sum())
     if n_synthetic == 0:
         return adata

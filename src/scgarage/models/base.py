@@ -295,8 +295,17 @@ class GenerativeModel(ABC):
         SamplingError
             When the model cannot make the cells.
         """
+        wanted = self.request(spec, batch=batch, proportions=proportions)
+        generator = torch.Generator().manual_seed(random_state)
+        drawn = self.draw(wanted, generator, np.random.default_rng(random_state))
+        return self.as_cells(drawn, random_state=random_state)
+
+    def request(
+        self, spec: SampleSpec, *, batch: str | Mapping[str, str] | None = None, proportions: Proportions = "train"
+    ) -> Wanted:
+        """Check what :meth:`sample` is asked for and bring it into one of three forms."""
         self._check_fitted()
-        wanted = parse_spec(
+        return parse_spec(
             spec,
             self.types,
             batches=self.batches,
@@ -305,8 +314,9 @@ class GenerativeModel(ABC):
             proportions=proportions,
             type_counts=self.about["type_counts"],
         )
-        generator = torch.Generator().manual_seed(random_state)
-        drawn = self.draw(wanted, generator, np.random.default_rng(random_state))
+
+    def as_cells(self, drawn: Drawn, *, random_state: int) -> ad.AnnData:
+        """Return cells that were drawn as :meth:`sample` does."""
         var = pd.DataFrame(self.about["var"], index=pd.Index(self.about["var_names"]))
         var["scgarage_modelled"] = self.modelled
         cells = ad.AnnData(X=drawn.values, var=var)

@@ -15,6 +15,7 @@ from scgarage.errors import InputError
 from scgarage.models.base import FitOptions, GenerativeModel, Learned, draw_by_type
 from scgarage.models.data import TrainingData, ValidationData
 from scgarage.models.garage.marginals import Hurdle
+from scgarage.models.garage.rates import RateLaw, Structure
 from scgarage.models.spec import Drawn, Wanted
 
 PRIOR_CELLS = 5.0
@@ -200,6 +201,17 @@ class GaussianCopula:
         entry = int((self.n_genes[:number] ** 2).sum())
         return self.genes[gene : gene + size], self.factors[entry : entry + size**2].reshape(size, size)
 
+    def weakened(self, strength: NDArray[np.float32]) -> Self:
+        """Return the same with each gene's correlations times its strength, (n_genes,), from 0 to 1."""
+        genes, correlations = [], []
+        for number in range(len(self.n_genes)):
+            own, factor = self.of_type(number)
+            correlation = np.outer(strength[own], strength[own]) * (factor.astype(np.float64) @ factor.T)
+            np.fill_diagonal(correlation, 1.0)
+            genes.append(own)
+            correlations.append(correlation)
+        return type(self).join(genes, correlations)
+
     def draw(self, number: int, n_cells: int, marginals: Marginals, rng: np.random.Generator) -> sparse.csr_matrix:
         """Draw values of the correlated genes of type ``number``, CSR (n_cells, n_genes of the type)."""
         genes, factor = self.of_type(number)
@@ -311,6 +323,7 @@ class Copula(GenerativeModel):
 
     name = "copula"
     Config: ClassVar[type[Any]] = CopulaConfig
+    max_strength = 1.0
 
     def parts_for(self, value_kind: str) -> Mapping[str, type[Any]]:
         """Return the classes of the fitted parts."""
@@ -343,10 +356,40 @@ class Copula(GenerativeModel):
 
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         """Draw each type by its copula and the genes outside it independently."""
-        return draw_by_type(self, wanted, rng, lambda labels: self._cells(labels, rng))
+        copula = self.parts["copula"]
+        return draw_by_type(self, wanted, rng, lambda labels: self._cells(labels, copula, rng))
 
-    def _cells(self, labels: NDArray[np.int64], rng: np.random.Generator) -> sparse.csr_matrix:
-        marginals, copula = self.parts["marginals"], self.parts["copula"]
+    def draw_rated(
+        self,
+        wanted: Wanted,
+        generator: torch.Generator,  # noqa: ARG002
+        rng: np.random.Generator,
+        structure: Structure,
+    ) -> tuple[Drawn, RateLaw]:
+        """Draw cells as :meth:`draw` does, and say how their counts come from rates; every type is one cloud anyway."""
+        copula = self.parts["copula"]
+        if structure.strength is not None:
+            copula = copula.weakened(structure.strength)
+        drawn = draw_by_type(self, wanted, rng, lambda labels: self._cells(labels, copula, rng))
+        marginals: NegativeBinomialMarginals = self.parts["marginals"]
+        numbers = {name: number for number, name in enumerate(self.types)}
+        strata = np.array([numbers[name] for name in drawn.labels] if drawn.labels is not None else [], dtype=np.int64)
+        none = np.zeros(len(strata))
+        law = RateLaw(
+            strata=strata,
+            totals=none + 1,
+            depth=none,
+            share=marginals.mean,
+            slope=np.zeros_like(marginals.mean),
+            weights=np.ones((*marginals.mean.shape, 1), dtype=np.float32),
+            grid=np.ones(1),
+            shape=marginals.dispersion,
+            sizes=np.array([self.about["type_counts"][name] for name in self.types]),
+        )
+        return drawn, law
+
+    def _cells(self, labels: NDArray[np.int64], copula: GaussianCopula, rng: np.random.Generator) -> sparse.csr_matrix:
+        marginals = self.parts["marginals"]
         n_genes = len(self.modelled)
         rows, values = [], []
         for number in np.unique(labels):

@@ -2,14 +2,14 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import sparse, special
 
 from scgarage.errors import InputError
 from scgarage.io.cells import log1p_cp10k
@@ -18,7 +18,9 @@ from scgarage.models.data import TrainingData, ValidationData, levels_of
 from scgarage.models.garage.compiled import one_thread_each
 from scgarage.models.garage.factors import Cells, Decoder, GibbsSettings
 from scgarage.models.garage.marginals import Hurdle, PoissonMixture
+from scgarage.models.garage.mixture import GRID, SHAPE
 from scgarage.models.garage.positions import at_most, cluster
+from scgarage.models.garage.rates import RateLaw, Structure
 from scgarage.models.garage.redraw import DistanceFloor, Fingerprints, redraw
 from scgarage.models.garage.strata import NO_PARENT, Depth, Strata
 from scgarage.models.spec import Drawn, Wanted
@@ -314,6 +316,10 @@ class FactorFit:
     rng: np.random.Generator
 
 
+N_CLOUD_CELLS = 2000
+"""Positions that the mean and the covariance of a stratum's cloud are found from."""
+
+
 class FactorModel(GenerativeModel):
     """Free marginals and shared factors; a subclass says where among the factors new cells lie."""
 
@@ -321,6 +327,7 @@ class FactorModel(GenerativeModel):
     needs_labels = False
     knows_batches = True
     makes_all_genes = True
+    max_strength = 100.0
     parts_types: ClassVar[Mapping[str, type[Any]]] = {
         "strata": Strata,
         "depth": Depth,
@@ -456,34 +463,106 @@ class FactorModel(GenerativeModel):
         return np.concatenate([draws[0], np.log(totals).astype(np.float32)[:, None]], axis=1), codes
 
     # ------------------------------------------------------------------ sampling
-    @one_thread_each()
     def draw(self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator) -> Drawn:
         """Draw cells by type and batch."""
+        return self._draw(wanted, generator, rng, Structure())[0]
+
+    def draw_rated(
+        self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator, structure: Structure
+    ) -> tuple[Drawn, RateLaw]:
+        """Draw cells by type and batch, and say how their counts come from rates."""
+        drawn, codes, positions = self._draw(wanted, generator, rng, structure)
+        totals = np.exp(positions[:, -1].astype(np.float64))
+        depth = self.parts["depth"]
+        aimed_at = depth.aimed_at(totals, codes)
+        marginal: PoissonMixture = self.parts["marginal"]
+        law = RateLaw(
+            strata=codes,
+            totals=aimed_at,
+            depth=marginal.depth.standardise(aimed_at, codes)[:, 0].astype(np.float64),
+            share=marginal.share,
+            slope=marginal.slope,
+            weights=marginal.weights,
+            grid=GRID,
+            shape=np.full(marginal.share.shape, SHAPE, dtype=np.float32),
+            sizes=self.parts["strata"].sizes,
+        )
+        return drawn, law
+
+    @one_thread_each()
+    def _draw(
+        self, wanted: Wanted, generator: torch.Generator, rng: np.random.Generator, structure: Structure
+    ) -> tuple[Drawn, NDArray[np.int64], NDArray[np.float32]]:
+        """Draw cells; return them, their strata and their positions."""
         strata = self.parts["strata"]
         codes = divide(wanted, strata, self.types, self.batches, rng)
         warn_of_unseen(codes, strata, self.types, self.batches)
-        positions = self.positions(codes, generator, rng)
+        decoder = self.parts["decoder"]
+        if structure.strength is not None:
+            decoder = decoder.strengthened(structure.strength)
+        place = self._clouds(codes, generator, rng) if structure.homogeneous else self.positions
+        positions = place(codes, generator, rng)
+
+        def again(rows: NDArray[np.intp]) -> sparse.csr_matrix:
+            positions[rows] = place(codes[rows], generator, rng)
+            return self._decode(positions[rows], codes[rows], rng, decoder)
+
         values, refused = redraw(
-            self._decode(positions, codes, rng),
-            lambda rows: self._decode(self.positions(codes[rows], generator, rng), codes[rows], rng),
+            self._decode(positions, codes, rng, decoder),
+            again,
             (self.parts["fingerprints"], self.parts["floor"]),
             log1p_cp10k if self.about["value_kind"] == "counts" else lambda values: values,
         )
         types, batches = strata.split(codes)
-        return Drawn(
+        drawn = Drawn(
             values,
             np.asarray(self.types)[strata.parent[types]] if self.types else None,
             batches=np.asarray(self.batches)[batches] if self.batches else None,
             about=refused,
         )
+        return drawn, codes, positions
+
+    def _clouds(
+        self, codes: NDArray[np.int64], generator: torch.Generator, rng: np.random.Generator
+    ) -> Callable[[NDArray[np.int64], torch.Generator, np.random.Generator], NDArray[np.float32]]:
+        """Return what places cells as :meth:`positions` does, every stratum as one Gaussian cloud.
+
+        Library sizes keep their own distribution.
+        """
+        clouds = {}
+        for code in np.unique(codes):
+            seen = self.positions(np.full(N_CLOUD_CELLS, code), generator, rng).astype(np.float64)
+            centre, spread = seen.mean(axis=0), np.cov(seen.T) + 1e-9 * np.eye(seen.shape[1])
+            clouds[code] = centre, np.linalg.cholesky(spread), np.sort(seen[:, -1])
+
+        def place(
+            codes: NDArray[np.int64],
+            generator: torch.Generator,  # noqa: ARG001
+            rng: np.random.Generator,
+        ) -> NDArray[np.float32]:
+            placed = np.empty((len(codes), len(next(iter(clouds.values()))[0])))
+            for code in np.unique(codes):
+                rows = np.flatnonzero(codes == code)
+                centre, root, sizes = clouds[code]
+                cells = centre + rng.standard_normal((len(rows), len(centre))) @ root.T
+                level = special.ndtr((cells[:, -1] - centre[-1]) / np.linalg.norm(root[-1]))
+                cells[:, -1] = np.interp(level * (len(sizes) - 1), np.arange(len(sizes)), sizes)
+                placed[rows] = cells
+            return placed.astype(np.float32)
+
+        return place
 
     def _decode(
-        self, positions: NDArray[np.float32], codes: NDArray[np.int64], rng: np.random.Generator
+        self,
+        positions: NDArray[np.float32],
+        codes: NDArray[np.int64],
+        rng: np.random.Generator,
+        decoder: Decoder | None = None,
     ) -> sparse.csr_matrix:
         totals = np.exp(positions[:, -1].astype(np.float64))
         depth = self.parts["depth"].standardise(totals, codes)
         aimed_at = self.parts["depth"].aimed_at(totals, codes)
-        decoded: sparse.csr_matrix = self.parts["decoder"].decode(
+        decoded: sparse.csr_matrix = (decoder or self.parts["decoder"]).decode(
             positions[:, :-1], depth, aimed_at, codes, self.parts["marginal"], rng
         )
         return decoded

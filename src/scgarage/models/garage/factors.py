@@ -1,6 +1,6 @@
 """Shared factors of a Gaussian copula, fitted by Gibbs sampling inside the intervals of the counts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -465,6 +465,12 @@ class Decoder:
         if len(self.stretch):
             loadings[:, :-1] *= self.stretch[stratum]
         return _bounded(loadings)
+
+    def strengthened(self, strength: NDArray[np.float32]) -> Self:
+        """Return the same with each gene's loadings times its strength, (n_genes,), 0 for independent of all others."""
+        own = self.own * strength[self.selected, None] if len(self.own) else self.own
+        loadings, noise = _bounded(self.loadings * strength[:, None])
+        return replace(self, loadings=loadings, noise=noise, own=own.astype(np.float32))
 
     @classmethod
     def fit(
