@@ -11,7 +11,6 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = {
-    "loompy": "loompy",
     "persim": "persim",
     "ripser": "ripser",
     "scdesigner": "scdesigner",
