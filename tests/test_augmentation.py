@@ -113,3 +113,19 @@ def test_without_a_classifier_all_are_named_and_another_is_refused():
     assert "linear classifiers .00 to .01" in augmentation_evidence()
     with pytest.raises(InputError, match=r"'svm'.*'forest'"):
         augmentation_evidence("svm")
+
+
+def test_type_that_the_model_never_saw_does_not_stop_the_others():
+    cells = sg.datasets.simulate(n_cells=200, n_genes=40, n_types=3, rare_fraction=0.06)
+    labels = cells.obs["cell_type"].astype(str).to_numpy().astype(object)
+    rare = str(cells.obs["cell_type"].value_counts().index[-1])
+    labels[0] = "singleton"
+    model = sg.models.model_class("copula")().fit(cells, labels_key="cell_type", validation=None)
+    cells.obs["cell_type"] = labels
+    with pytest.warns(UserWarning, match=rf"no cells of 'singleton', which stay as they are; '{rare}' are topped up"):
+        joined = sg.augment(cells, model, min_cells=30, rare_fraction=0.1)
+    assert (joined.obs["cell_type"] == rare).sum() == 30
+    assert (joined.obs["cell_type"] == "singleton").sum() == 1
+    assert joined.uns["scgarage"]["augmented"]["added"] == {rare: 30 - int((labels == rare).sum())}
+    with pytest.raises(InputError, match=r"no cells of 'singleton', and no other type.*--types"):
+        sg.augment(cells, model, min_cells=30, types=["singleton"])

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +12,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from scgarage.errors import InputError
+from scgarage.errors import InputError, listed
 from scgarage.io.cells import match_genes, read_cells, validate_labels
 from scgarage.models import FitOptions, GenerativeModel, model_class
 from scgarage.schema import COUNTS_LAYER, REAL, SOURCE_KEY, SYNTHETIC, UNS_KEY, probability_key
@@ -87,14 +87,21 @@ def augment(
     Raises
     ------
     InputError
-        When genes or kinds of values differ from the model's.
+        When genes or kinds of values differ from the model's, or it has learned none of the types.
     SamplingError
         When the model cannot make a type.
+
+    Warns
+    -----
+    UserWarning
+        When it has not learned some of the types: those are left as they are.
     """
     labels_key = labels_key or str(model.about.get("labels_key", ""))
     validate_labels(adata, labels_key, min_types=1, min_cells_per_type=1)
     real = _real_part(match_genes(adata, model.about["var_names"], what="the cells to augment"), model, layer)
-    wanted = cells_wanted(adata.obs[labels_key], min_cells, types=types, rare_fraction=rare_fraction)
+    wanted = _makeable(
+        cells_wanted(adata.obs[labels_key], min_cells, types=types, rare_fraction=rare_fraction), model.types
+    )
     sizes = adata.obs[labels_key].astype(str).value_counts()
     real.uns[UNS_KEY] = {
         "augmented": {
@@ -143,6 +150,24 @@ def _keep_own_source(obs: pd.DataFrame) -> None:
     obs[name] = obs[SOURCE_KEY]
     msg = f"obs['{SOURCE_KEY}'] tells real from synthetic cells; what it held is now in obs['{name}']"
     warnings.warn(msg, UserWarning, stacklevel=4)
+
+
+def _makeable(wanted: dict[str, int], known: Collection[str]) -> dict[str, int]:
+    """Leave out types that the model never learned, and say which; refuse when no other is left."""
+    unknown = [name for name in wanted if name not in known]
+    if not unknown:
+        return wanted
+    found = f"the model learned no cells of {listed(unknown)}"
+    if len(unknown) == len(wanted):
+        msg = (
+            f"{found}, and no other type is to be topped up; it can make {listed(known)}: name some with types= "
+            f"(--types '[\"{next(iter(known), 'NAME')}\"]'), or fit it to more cells of the others"
+        )
+        raise InputError(msg)
+    made = [name for name in wanted if name in known]
+    msg = f"{found}, which stay as they are; {listed(made)} are topped up"
+    warnings.warn(msg, UserWarning, stacklevel=3)
+    return {name: wanted[name] for name in made}
 
 
 def _real_part(adata: ad.AnnData, model: GenerativeModel, layer: str | None) -> ad.AnnData:

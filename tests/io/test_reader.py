@@ -1,16 +1,18 @@
 import gzip
 import re
 import shutil
+import sys
 import warnings
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 
 from scgarage.datasets import simulate
-from scgarage.errors import InputError, MissingExtraError
+from scgarage.errors import InputError
 from scgarage.io import read, write_h5ad
 
 
@@ -255,21 +257,41 @@ def test_a_layer_is_refused_where_there_are_none(tmp_path):
         read(tmp_path / "cells.csv", genes_as="columns", layer="counts")
 
 
-def test_loom_without_loompy_names_the_extra(tmp_path, monkeypatch):
-    (tmp_path / "cells.loom").write_text("x")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=re.escape('pip install "scgarage[loom]"')):
-        read(tmp_path / "cells.loom")
+def write_loom(path, adata, *, cells="CellID", genes="Gene", layers=()):
+    with h5py.File(path, "w") as file:
+        file["matrix"] = adata.X.toarray().T
+        file["row_attrs/" + genes] = np.array(adata.var_names, dtype="S")
+        file["row_attrs/Chromosome"] = np.arange(adata.n_vars)
+        file["col_attrs/" + cells] = list(adata.obs_names)
+        file["col_attrs/cell_type"] = adata.obs["cell_type"].astype(str).to_list()
+        file["col_attrs/X_pca"] = np.ones((adata.n_obs, 2))
+        for name, factor in layers:
+            file["layers/" + name] = factor * adata.X.toarray().T
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::SyntaxWarning")
-def test_loom_round_trip(adata, tmp_path):
-    loompy = pytest.importorskip("loompy", reason="the extra 'loom' is not installed")
-    layers = {"": adata.X.T.toarray(), "spliced": adata.X.T.toarray() * 2}
-    genes, cells = {"Gene": adata.var_names.to_numpy()}, {"CellID": adata.obs_names.to_numpy()}
-    loompy.create(str(tmp_path / "cells.loom"), layers, genes, cells)
-    same_values(read(tmp_path / "cells.loom"), adata)
+@pytest.mark.parametrize(
+    ("cells", "genes"),
+    [("CellID", "Gene"), ("obs_names", "var_names"), ("CellID", "Accession"), ("my_cells", "my_genes")],
+)
+def test_loom_is_read_without_another_package(adata, tmp_path, monkeypatch, cells, genes):
+    monkeypatch.setitem(sys.modules, "loompy", None)
+    monkeypatch.setattr("scgarage.io.loom._BLOCK_VALUES", 7 * adata.n_vars)
+    write_loom(tmp_path / "cells.loom", adata, cells=cells, genes=genes, layers=[("spliced", 2)])
+    found = read(tmp_path / "cells.loom")
+    same_values(found, adata)
+    assert found.obs["cell_type"].tolist() == adata.obs["cell_type"].tolist()
+    assert found.obsm["X_pca"].shape == (60, 2)
+    assert found.var["Chromosome"].tolist() == list(range(50))
     doubled = read(tmp_path / "cells.loom", layer="spliced")
-    assert (doubled.X != adata.X * 2).nnz == 0
-    with pytest.raises(InputError, match="no layer 'x'; available: 'spliced'"):
+    assert (doubled.X != 2 * adata.X).nnz == 0
+    with pytest.raises(InputError, match="has no layer 'x'; available: 'spliced'"):
         read(tmp_path / "cells.loom", layer="x")
+
+
+def test_loom_whose_names_cannot_be_told_says_what_to_call_them(adata, tmp_path):
+    write_loom(tmp_path / "cells.loom", adata)
+    with h5py.File(tmp_path / "cells.loom", "a") as file:
+        file.move("row_attrs/Gene", "row_attrs/one")
+        file["row_attrs/two"] = file["row_attrs/one"][()]
+    with pytest.raises(InputError, match=r"called 'Gene'.*found: 'Chromosome', 'one', 'two'; name the one"):
+        read(tmp_path / "cells.loom")

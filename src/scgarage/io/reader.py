@@ -1,7 +1,6 @@
 """Any expression file -> AnnData, with what its values are."""
 
 import gzip
-import importlib.util
 import shutil
 import tempfile
 import warnings
@@ -15,10 +14,11 @@ import h5py
 import scipy.sparse as sp
 from anndata import AnnData
 
-from scgarage.errors import InputError, MissingExtraError, check_not_empty, listed, reading
+from scgarage.errors import InputError, check_not_empty, listed, reading
 from scgarage.io.cells import value_kind
 from scgarage.io.features import Features, genes_only
 from scgarage.io.gene_names import transposed_because
+from scgarage.io.loom import loom_cells
 from scgarage.io.matrix import as_matrix, compact
 from scgarage.io.tables import GenesAs, add_labels, as_text_labels, read_table
 from scgarage.io.tenx import read_10x_h5, read_10x_mtx
@@ -46,21 +46,10 @@ def read_zarr(path: Path, *, layer: str | None = None) -> AnnData:
 
 def read_loom(path: Path, *, layer: str | None = None) -> AnnData:
     """Read a loom file, genes x cells on disk; ``layer`` becomes ``X`` instead of the main matrix."""
-    if importlib.util.find_spec("loompy") is None:
-        msg = f'reading {path} needs loompy, which is not installed; run: pip install "scgarage[loom]"'
-        raise MissingExtraError(msg)
     expected = "a loom file"
     with reading(path, expected), on_disk(path) as file:
         _check_group(file, {"matrix", "row_attrs", "col_attrs"}, path, expected)
-        with h5py.File(file, "r") as stored:
-            layers = sorted(stored.get("layers", {}))
-            names = {
-                "obs_names": "CellID" if "CellID" in stored["col_attrs"] else "obs_names",
-                "var_names": "Gene" if "Gene" in stored["row_attrs"] else "var_names",
-            }
-        if layer is not None and layer not in layers:
-            _refuse_layer(layer, layers, path)
-        return ad.io.read_loom(file, X_name=layer or "", **names)
+        return _with_layer(loom_cells(file, path), layer, path)
 
 
 def is_zarr(path: Path) -> bool:
@@ -150,7 +139,7 @@ def read(
 ) -> AnnData:
     r"""Read expression data of any common format.
 
-    The format follows from the name: ``.h5ad``, ``.loom`` (extra ``loom``), ``.h5`` (10x Cell Ranger),
+    The format follows from the name: ``.h5ad``, ``.loom``, ``.h5`` (10x Cell Ranger),
     ``.csv``, ``.tsv``, ``.tab`` and ``.txt``, each but ``.h5`` also with ``.gz``; a folder is a zarr store
     or a 10x folder with ``matrix.mtx``, ``barcodes.tsv`` and ``features.tsv`` or ``genes.tsv``, compressed
     or not, with any common prefix. Only genes are kept, and of 10x data repeated gene symbols are
@@ -213,8 +202,6 @@ def read(
     InputError
         If the path does not exist, or the file is empty, incomplete, of another format than its name says,
         or holds NaN, infinite or missing values; if an argument does not fit the file.
-    MissingExtraError
-        If a loom file is read and loompy is not installed.
 
     Examples
     --------

@@ -210,11 +210,12 @@ def test_genes_that_go_together_do_so_in_new_cells():
     programme = np.exp(0.7 * rng.normal(size=(500, 1)))
     rate = np.concatenate([np.repeat(programme, 8, axis=1), np.ones((500, 32))], axis=1) * rng.uniform(3, 6, 40)
     real = table(rng.poisson(rate), cell_type=np.repeat(["a", "b"], 250))
-    model = fit(real, n_top_genes=None)
-    made = dense(model.sample(1500))
+    # One fit of 40 genes differs from the next by 0.05 (standard deviation over seeds), and from machine to machine.
+    several = [dense(fit(real, n_top_genes=None, random_state=seed).sample(1500)) for seed in range(4)]
     for pair in [(0, 1), (2, 7), (20, 30), (0, 25)]:
         expected = stats.spearmanr(dense(real)[:, pair[0]], dense(real)[:, pair[1]]).statistic
-        assert stats.spearmanr(made[:, pair[0]], made[:, pair[1]]).statistic == pytest.approx(expected, abs=0.15)
+        found = [stats.spearmanr(made[:, pair[0]], made[:, pair[1]]).statistic for made in several]
+        assert np.mean(found) == pytest.approx(expected, abs=0.15)
 
 
 def test_genes_outside_the_selection_are_made_too(cells):
