@@ -7,7 +7,8 @@ from scipy import stats
 import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.simulation import simulate, truth
-from scgarage.simulation.simulate import DONORS, PLANTED, between_batches
+from scgarage.simulation.effects import between_batches
+from scgarage.simulation.truth import DONORS, PLANTED
 
 FAMILY = ("garage", "copula", "flow")
 TWO = {"names": ["control", "treated"]}

@@ -12,9 +12,10 @@ from scgarage.simulation.plan import (
     Plan,
     TrajectoryPlan,
 )
-from scgarage.simulation.simulate import Truth, simulate, truth
+from scgarage.simulation.simulate import simulate
+from scgarage.simulation.truth import Truth, truth
 
 __all__ = [
     "METHODS", "BatchesPlan", "CellsPlan", "CompositionPlan", "CorrelationsPlan", "EffectPlan", "GroupsPlan",
-    "MeasurementPlan", "MethodCheck",    "Plan", "TrajectoryPlan", "Truth", "check_methods", "simulate", "truth",
+    "MeasurementPlan", "MethodCheck", "Plan", "TrajectoryPlan", "Truth", "check_methods", "simulate", "truth",
 ]  # fmt: skip

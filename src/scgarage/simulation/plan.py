@@ -143,7 +143,7 @@ class EffectPlan:
     types
         Types in which they differ; all by default.
     min_mean
-        Mean count in the training cells' types that drawn genes have at least.
+        Mean count that drawn genes have at least, in the types of the effect and before anything is planted.
     """
 
     group: str

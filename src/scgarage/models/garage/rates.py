@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.models.garage.compiled import compiled, in_parallel, pieces
-from scgarage.models.garage.mixture import no_count
+from scgarage.models.garage.mixture import SHAPE, no_count
 from scgarage.models.spec import Drawn, Wanted
 
 BLOCK = 1_000_000
@@ -140,7 +140,7 @@ def _posterior(
     if count == 0:
         for k in range(len(grid)):
             mean = expected * grid[k]
-            none = no_count(mean) if shape == 35.0 else np.exp(-shape * np.log1p(mean / shape))
+            none = no_count(mean) if shape == SHAPE else np.exp(-shape * np.log1p(mean / shape))
             terms[k] = weights[k] * none
             total += terms[k]
         return total
@@ -179,19 +179,13 @@ def _draw_rate(
 
 
 @compiled
-def _no_count(
-    expected: float, shape: float, weights: NDArray[np.float32], grid: NDArray[np.float64], terms: NDArray[np.float64]
-) -> float:
-    return _posterior(0.0, expected, shape, weights, grid, terms)
-
-
-@compiled
 def _more_than_none(
     expected: float, factor: float, least: float, shape: float, weights: NDArray[np.float32],
     grid: NDArray[np.float64], terms: NDArray[np.float64], rng: np.random.Generator,
 ) -> int:  # fmt: skip
     """Draw the further counts beside none, given that they are not among the ``least`` share that surely is none."""
-    none = _no_count(factor * expected, shape, weights, grid, terms) / _no_count(expected, shape, weights, grid, terms)
+    none = _posterior(0.0, factor * expected, shape, weights, grid, terms)
+    none /= _posterior(0.0, expected, shape, weights, grid, terms)
     for _ in range(1000):
         further = rng.poisson((factor - 1) * _draw_rate(0.0, expected, shape, weights, grid, terms, rng))
         if further > 0 or rng.random() * none >= least:
