@@ -5,7 +5,7 @@ import pytest
 
 import scgarage as sg
 from scgarage.errors import InputError
-from scgarage.io.cells import guard
+from scgarage.io.source import guard
 
 
 @pytest.fixture

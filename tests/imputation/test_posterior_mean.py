@@ -6,7 +6,8 @@ import scgarage as sg
 from scgarage.errors import InputError
 from scgarage.imputation.base import IMPUTED, IMPUTED_SD
 from scgarage.imputation.posterior_mean import SCORES, PosteriorMean, RateTable, locate, predicted, score_moments
-from scgarage.models.garage.factors import Censored, Factors
+from scgarage.models.garage.censored import Censored
+from scgarage.models.garage.factors import Factors
 from scgarage.models.garage.marginals import PoissonMixture
 from scgarage.models.garage.mixture import GRID, SHAPE
 

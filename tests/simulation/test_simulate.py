@@ -148,9 +148,10 @@ def test_donors_shares_scatter_as_a_dirichlet(models):
         assert own["planned_share"].std() == pytest.approx(np.sqrt(mean * (1 - mean) / 31), rel=0.35)
 
 
-def test_a_very_rare_type_comes_as_often_as_asked(models):
-    shares = {"rare": 1e-4, "type_1": 0.5, "type_2": 0.4999}
-    cells = simulate(models["copula"], {"cells": {"n": 20_000, "types": shares}})
+@pytest.mark.parametrize(("share", "n"), [(1e-3, 2000), pytest.param(1e-5, 200_000, marks=pytest.mark.slow)])
+def test_a_very_rare_type_comes_as_often_as_asked(models, share, n):
+    shares = {"rare": share, "type_1": 0.5, "type_2": 0.5 - share}
+    cells = simulate(models["copula"], {"cells": {"n": n, "types": shares}})
     assert (cells.obs["cell_type"] == "rare").sum() == 2
 
 

@@ -10,7 +10,8 @@ from scipy import sparse, special
 from scgarage.errors import InputError
 from scgarage.imputation.base import Cells, Conditions, Filled, Imputer, ImputerConfig
 from scgarage.models.garage import GarageConfig
-from scgarage.models.garage.factors import Censored, Factors
+from scgarage.models.garage.censored import Censored
+from scgarage.models.garage.factors import Factors
 from scgarage.models.garage.marginals import PoissonMixture, normal_score
 from scgarage.models.garage.mixture import GRID, SHAPE
 from scgarage.models.garage.strata import Depth, Strata

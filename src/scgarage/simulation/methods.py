@@ -16,7 +16,7 @@ from scipy import stats
 from scgarage.errors import InputError, check_numbers, listed
 from scgarage.io.cells import log1p_cp10k
 from scgarage.io.result import FileResult
-from scgarage.models import GenerativeModel
+from scgarage.models import GenerativeModel, load
 from scgarage.schema import UNS_KEY
 from scgarage.simulation.plan import Plan
 from scgarage.simulation.simulate import simulate
@@ -170,17 +170,18 @@ def check_methods(
     if plan.groups is None or len(plan.groups.names) < 2:
         msg = "plan: groups is missing or has one name; allowed: two names or more, whose cells are compared"
         raise InputError(msg)
+    if isinstance(model, str | Path):
+        model = load(model)
+    if cell_type is not None and cell_type not in model.types:
+        msg = f"cell_type is {cell_type!r}; the model knows: {listed(model.types)}"
+        raise InputError(msg)
     chosen = dict(methods) if isinstance(methods, Mapping) else {name: method_named(name) for name in methods}
     rows = []
     for replicate in range(n_replicates):
         cells = simulate(model, plan, random_state=random_state + replicate)
         key = cells.uns[UNS_KEY].get("labels_key")
         if key in cells.obs:
-            known = cells.obs[key].value_counts()
-            if cell_type is not None and cell_type not in known:
-                msg = f"cell_type is {cell_type!r}; the model knows: {listed(known.index)}"
-                raise InputError(msg)
-            cell_type = str(known.index[0]) if cell_type is None else cell_type
+            cell_type = cell_type or str(cells.obs[key].value_counts().index[0])
             genes = truth(cells).genes.query("type == @cell_type")
             cells = cells[cells.obs[key] == cell_type]
         else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError, examples
-from scgarage.models import GenerativeModel
+from scgarage.models import GenerativeModel, load
 from scgarage.models.garage.rates import DrawsRates
 from scgarage.models.persistence import pack
 from scgarage.schema import SIMULATION, UNS_KEY
@@ -77,8 +77,6 @@ def simulate(
     76
     """
     if isinstance(model, str | Path):
-        from scgarage.models import load
-
         model = load(model)
     plan = Plan.of({} if plan is None else plan)
     _check(model, plan)

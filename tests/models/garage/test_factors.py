@@ -3,17 +3,8 @@ import pytest
 from scipy import sparse, stats
 
 from scgarage.models.garage import factors as decoder_module
-from scgarage.models.garage.factors import (
-    Cells,
-    Censored,
-    Decoder,
-    Factors,
-    GibbsSettings,
-    censor,
-    draw_scores,
-    expected_scores,
-    own_loadings,
-)
+from scgarage.models.garage.censored import Censored, draw_scores, expected_scores
+from scgarage.models.garage.factors import Cells, Decoder, Factors, GibbsSettings, censor, own_loadings
 from scgarage.models.garage.marginals import FAR, Hurdle, PoissonMixture, normal_score
 from scgarage.models.garage.strata import Depth
 

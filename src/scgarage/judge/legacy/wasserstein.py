@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scgarage.errors import InputError, check_numbers
-from scgarage.io.cells import USABLE, guard, match_genes, read_cells
+from scgarage.io.cells import USABLE, match_genes, read_cells
+from scgarage.io.source import guard
 from scgarage.judge.legacy.rare_cells import PROTOCOL
 
 PUBLISHED, SAME_SIZES, CONTROL = "published", "same sizes", "real against real"

@@ -19,13 +19,13 @@ from scgarage.io.cells import (
     COUNTS,
     as_text,
     expression_matrix,
-    guard,
     match_genes,
     read_cells,
     validate_expression,
     validate_labels,
 )
 from scgarage.io.matrix import row_sums
+from scgarage.io.source import guard
 from scgarage.pp import Components
 from scgarage.schema import ValueKind
 
